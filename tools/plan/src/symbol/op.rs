@@ -1,0 +1,268 @@
+//! The operators and their attributes, with MXNet's names and defaults.
+
+/// `act_type` of Activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Relu,
+    Sigmoid,
+    Tanh,
+    /// ln(1 + e^x).
+    SoftRelu,
+    /// x / (1 + |x|).
+    SoftSign,
+}
+
+/// `mode` of RNN. Gate orders as in MXNet: lstm i, f, c, o; gru r, z, o.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    RnnRelu,
+    RnnTanh,
+    Lstm,
+    Gru,
+}
+
+impl Mode {
+    /// Gates per cell: how many times H rows the weights have.
+    pub fn gates(self) -> usize {
+        match self {
+            Mode::RnnRelu | Mode::RnnTanh => 1,
+            Mode::Lstm => 4,
+            Mode::Gru => 3,
+        }
+    }
+}
+
+/// `normalization` of SoftmaxOutput: what its gradient is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Normalization {
+    /// Nothing (with `multi_output`: the spatial size).
+    #[default]
+    Null,
+    /// The number of label elements.
+    Batch,
+    /// The number of labels that are not `ignore_label`, at least 1.
+    Valid,
+}
+
+/// Operators on one operand and a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalarOp {
+    /// x + s
+    Plus,
+    /// x - s
+    Minus,
+    /// s - x
+    RMinus,
+    /// x * s
+    Mul,
+    /// x / s
+    Div,
+}
+
+/// Attributes of FullyConnected: y = x W^T + b, W of shape (num_hidden, inputs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FullyConnected {
+    pub num_hidden: usize,
+    pub no_bias: bool,
+    /// Merge all axes but the first; otherwise work on the last axis.
+    pub flatten: bool,
+}
+
+impl FullyConnected {
+    /// `num_hidden` outputs, with bias, flattening: MXNet's defaults.
+    pub fn new(num_hidden: usize) -> Self {
+        FullyConnected {
+            num_hidden,
+            no_bias: false,
+            flatten: true,
+        }
+    }
+}
+
+/// Attributes of Embedding: a table of `input_dim` rows of `output_dim` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedding {
+    pub input_dim: usize,
+    pub output_dim: usize,
+}
+
+/// Attributes of the fused RNN symbol. Data is (T, N, I); states are (layers, N, H).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rnn {
+    pub mode: Mode,
+    pub state_size: usize,
+    pub num_layers: usize,
+    /// Probability of dropping an output between layers in training.
+    pub p: f32,
+    /// Whether the final states are outputs 1 (h) and 2 (c, lstm only).
+    pub state_outputs: bool,
+}
+
+impl Rnn {
+    /// One layer, no dropout, no state outputs.
+    pub fn new(mode: Mode, state_size: usize) -> Self {
+        Rnn {
+            mode,
+            state_size,
+            num_layers: 1,
+            p: 0.0,
+            state_outputs: false,
+        }
+    }
+
+    /// Elements of the `parameters` vector for an input of `input_size`:
+    /// (I + H + 2) H G + (L - 1)(H + H + 2) H G, from MXNet's `rnn-inl.h`.
+    pub fn parameter_len(&self, input_size: usize) -> usize {
+        let (h, g) = (self.state_size, self.mode.gates());
+        (input_size + h + 2) * h * g + (self.num_layers - 1) * (2 * h + 2) * h * g
+    }
+}
+
+/// Attributes of SoftmaxOutput. Its gradient is (p - onehot(label)) grad_scale / N; see [`Normalization`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SoftmaxOutput {
+    pub grad_scale: f32,
+    /// Class whose rows have no gradient if `use_ignore`. On the device -1 is the u16 0xFFFF.
+    pub ignore_label: i32,
+    pub use_ignore: bool,
+    /// Softmax over axis 1 of (N, C, ...), one label for each remaining position.
+    pub multi_output: bool,
+    /// Softmax over the last axis, one label for each row.
+    pub preserve_shape: bool,
+    pub normalization: Normalization,
+    /// The true class gets 1 - a, each other a / (K - 1).
+    pub smooth_alpha: f32,
+}
+
+impl Default for SoftmaxOutput {
+    fn default() -> Self {
+        SoftmaxOutput {
+            grad_scale: 1.0,
+            ignore_label: -1,
+            use_ignore: false,
+            multi_output: false,
+            preserve_shape: false,
+            normalization: Normalization::Null,
+            smooth_alpha: 0.0,
+        }
+    }
+}
+
+/// An operator with its attributes. Inputs, in order, are in the comment of each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A named argument: data, label, parameter or state.
+    Variable,
+    /// Zeros of a shape in which 0 is the batch size. MXNet's `_zeros`.
+    Zeros { shape: Vec<usize> },
+    /// data, weight[, bias]
+    FullyConnected(FullyConnected),
+    /// data
+    Activation(Act),
+    /// data (token ids), weight
+    Embedding(Embedding),
+    /// data, parameters, state[, state_cell]
+    Rnn(Rnn),
+    /// data[, sequence_length]: the last (or `sequence_length[n] - 1`th) of the time steps.
+    SequenceLast {
+        use_sequence_length: bool,
+        axis: usize,
+    },
+    /// data[, sequence_length]: steps from `sequence_length[n]` on are set to `value`.
+    SequenceMask {
+        use_sequence_length: bool,
+        value: f32,
+        axis: usize,
+    },
+    /// data; negative axes count from the end; no axes: all.
+    Mean { axes: Vec<i64>, keepdims: bool },
+    /// data; MXNet's codes: 0 keep, -1 infer, -2 rest, -3 merge two, -4 split.
+    Reshape { shape: Vec<i64>, reverse: bool },
+    /// data
+    ExpandDims { axis: i64 },
+    /// data
+    SwapAxis { dim1: usize, dim2: usize },
+    /// the parts
+    Concat { dim: i64 },
+    /// data
+    SliceChannel {
+        num_outputs: usize,
+        axis: i64,
+        squeeze_axis: bool,
+    },
+    /// lhs, rhs of equal shape
+    ElemwiseAdd,
+    /// lhs, rhs of equal shape
+    ElemwiseSub,
+    /// lhs, rhs of equal shape
+    ElemwiseMul,
+    /// data
+    Scalar(ScalarOp, f32),
+    /// data; in training each value is kept with probability 1 - p and then divided by it.
+    Dropout { p: f32 },
+    /// data; forward the identity, backward nothing.
+    BlockGrad,
+    /// data, label
+    SoftmaxOutput(SoftmaxOutput),
+    /// data, label; gradient (o - y) grad_scale / (label elements per sample).
+    LinearRegressionOutput { grad_scale: f32 },
+
+    /// Made by fusion: one layer over a whole sequence in (T, N, I) layout.
+    /// Inputs: data, i2h_weight (GH, I), i2h_bias, h2h_weight (GH, H), h2h_bias, h0 (N, H)[, c0 (N, H)].
+    /// Outputs: all h (T, N, H), last h (N, H)[, last c (N, H)].
+    RnnLayer { mode: Mode, hidden: usize },
+    /// Made by fusion: `shape` elements of a parameter from element `offset` on, without a copy.
+    /// Input: the parameter.
+    ParamSlice { offset: usize, shape: Vec<usize> },
+}
+
+impl Op {
+    /// How many outputs the operator has.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Op::SliceChannel { num_outputs, .. } => *num_outputs,
+            Op::Rnn(rnn) if !rnn.state_outputs => 1,
+            Op::Rnn(Rnn {
+                mode: Mode::Lstm, ..
+            })
+            | Op::RnnLayer {
+                mode: Mode::Lstm, ..
+            } => 3,
+            Op::Rnn(_) | Op::RnnLayer { .. } => 2,
+            _ => 1,
+        }
+    }
+
+    /// MXNet's name of the operator.
+    pub fn mxnet_name(&self) -> &'static str {
+        match self {
+            Op::Variable => "null",
+            Op::Zeros { .. } => "_zeros",
+            Op::FullyConnected(_) => "FullyConnected",
+            Op::Activation(_) => "Activation",
+            Op::Embedding(_) => "Embedding",
+            Op::Rnn(_) | Op::RnnLayer { .. } => "RNN",
+            Op::SequenceLast { .. } => "SequenceLast",
+            Op::SequenceMask { .. } => "SequenceMask",
+            Op::Mean { .. } => "mean",
+            Op::Reshape { .. } => "Reshape",
+            Op::ExpandDims { .. } => "expand_dims",
+            Op::SwapAxis { .. } => "SwapAxis",
+            Op::Concat { .. } => "Concat",
+            Op::SliceChannel { .. } => "SliceChannel",
+            Op::ElemwiseAdd => "elemwise_add",
+            Op::ElemwiseSub => "elemwise_sub",
+            Op::ElemwiseMul => "elemwise_mul",
+            Op::Scalar(ScalarOp::Plus, _) => "_plus_scalar",
+            Op::Scalar(ScalarOp::Minus, _) => "_minus_scalar",
+            Op::Scalar(ScalarOp::RMinus, _) => "_rminus_scalar",
+            Op::Scalar(ScalarOp::Mul, _) => "_mul_scalar",
+            Op::Scalar(ScalarOp::Div, _) => "_div_scalar",
+            Op::Dropout { .. } => "Dropout",
+            Op::BlockGrad => "BlockGrad",
+            Op::SoftmaxOutput(_) => "SoftmaxOutput",
+            Op::LinearRegressionOutput { .. } => "LinearRegressionOutput",
+            Op::ParamSlice { .. } => "slice",
+        }
+    }
+}
