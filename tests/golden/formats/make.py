@@ -1,6 +1,6 @@
 """Writes the small files of this folder, one for each format that tools/convert reads.
 
-    VENV/bin/pip install mxnet==1.9.1 'numpy<1.24' safetensors
+    VENV/bin/pip install mxnet==1.9.1 'numpy<1.24' safetensors==0.8.0
     VENV/bin/python make.py
 
 Files named mxnet-* and *.safetensors are written by the packages themselves; v0, v1 and v3 by hand after their layout
@@ -18,6 +18,7 @@ import numpy as np
 
 np.bool = bool
 import mxnet as mx
+import safetensors
 import safetensors.numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -63,7 +64,7 @@ for dtype in (np.float16, np.float32, np.float64, np.int32):
     tensors = {"arg:w": W.astype(dtype), "aux:m": M.astype(dtype)}
     safetensors.numpy.save_file(tensors, path("%s.safetensors" % np.dtype(dtype).name))
 # numpy has no bf16: the upper halves of f32, under the library's own name for it.
-tensors = {n: {"dtype": "bfloat16", "shape": list(a.shape), "data": (a.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()}
-           for n, a in (("arg:w", W), ("aux:m", M))}
-with open(path("bfloat16.safetensors"), "wb") as f:
-    f.write(safetensors.serialize(tensors))
+halves = {n: (a.astype("<f4").view("<u4") >> 16).astype("<u2") for n, a in (("arg:w", W), ("aux:m", M))}
+safetensors.serialize_file(
+    {n: safetensors.TensorSpec(dtype="bfloat16", shape=a.shape, data_ptr=a.ctypes.data, data_len=a.nbytes)
+     for n, a in halves.items()}, path("bfloat16.safetensors"))
