@@ -1,1 +1,55 @@
-#![no_std]
+//! MXNet's `BucketingModule` for microcontrollers: inference and fine-tuning of small networks over inputs
+//! of varying length, in one fixed arena, without a heap and without a panic.
+//!
+//! # Map
+//!
+//! ```text
+//!   host (tools/)                                device (this crate)
+//!   symbols -> plan -> tables ----------------> [plan]  what to run, and where everything lies
+//!   .params -> tinpail convert -> blob -------> [blob]  the weights, in flash
+//!                                               [module] BucketingModule: bind, forward, backward, update
+//!                                               [exec]   the one loop over the plan's calls
+//!                                               [kernel] the arithmetic; [optim] the update
+//!                                               [arena]  the memory; [error] what can be refused
+//! ```
+//!
+//! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against
+//! its bucket once, and then only the plan's calls run: each resolves its operands to disjoint slices of
+//! the arena, of flash or of the caller's batch, and hands them to one kernel.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `libm` (default) | exp, tanh, ln from libm: the exact recipe |
+//! | `micromath` | the same from micromath: smaller, with the errors stated in [`math`] |
+//! | `defmt` | `defmt::Format` on errors and small types |
+//! | `alloc` | owned results |
+//! | `std` | what host tools need |
+#![cfg_attr(not(feature = "std"), no_std)]
+#![deny(unsafe_code, missing_docs)]
+#![allow(missing_docs)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(target_endian = "big")]
+compile_error!("blobs are little endian and read in place");
+
+pub mod arena;
+pub mod blob;
+pub mod error;
+pub mod exec;
+pub mod kernel;
+pub mod math;
+pub mod model;
+pub mod module;
+pub mod optim;
+pub mod plan;
+pub mod recipe;
+
+pub use arena::{Arena, Tensor};
+pub use blob::Blob;
+pub use model::{Model, Registry, StaticModel};
+pub use module::{Batch, BucketingModule, Session, Slots};
+pub use plan::{BucketIndex, Plan};

@@ -1,0 +1,159 @@
+//! The arena: the one block of memory that a module works in.
+
+use crate::plan::{Plan, Space, Span};
+
+/// `WORDS` elements of 4 bytes, aligned to 16 bytes. Place one in a `static` or on the stack;
+/// the emitted module has the constant to size it with.
+#[repr(C, align(16))]
+pub struct Arena<const WORDS: usize>([f32; WORDS]);
+
+impl<const WORDS: usize> Arena<WORDS> {
+    /// An arena of zeros.
+    pub const fn new() -> Self {
+        Arena([0.0; WORDS])
+    }
+
+    /// Its elements.
+    pub const fn words(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+}
+
+impl<const WORDS: usize> Default for Arena<WORDS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One input of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tensor<'b> {
+    F32(&'b [f32]),
+    /// Token ids, class labels (`ignore_label` -1 is 0xFFFF) or sequence lengths.
+    U16(&'b [u16]),
+}
+
+impl Tensor<'_> {
+    /// Elements.
+    pub const fn len(&self) -> usize {
+        match self {
+            Tensor::F32(values) => values.len(),
+            Tensor::U16(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'b> From<&'b [f32]> for Tensor<'b> {
+    fn from(values: &'b [f32]) -> Self {
+        Tensor::F32(values)
+    }
+}
+
+impl<'b> From<&'b [u16]> for Tensor<'b> {
+    fn from(values: &'b [u16]) -> Self {
+        Tensor::U16(values)
+    }
+}
+
+/// The spaces that the operands of a call lie in.
+pub(crate) struct Memory<'x> {
+    pub arena: &'x mut [f32],
+    pub flash: &'x [f32],
+    pub data: &'x [Tensor<'x>],
+    pub label: &'x [Tensor<'x>],
+    pub head_grads: &'x [Tensor<'x>],
+}
+
+/// A resolved operand.
+pub enum View<'x> {
+    /// In the arena; disjoint from every other operand of the call.
+    Arena(&'x mut [f32]),
+    /// Anywhere else.
+    F32(&'x [f32]),
+    U16(&'x [u16]),
+}
+
+impl<'x> View<'x> {
+    /// For reading.
+    pub fn read(self) -> &'x [f32] {
+        match self {
+            View::Arena(values) => values,
+            View::F32(values) => values,
+            View::U16(_) => &[],
+        }
+    }
+
+    /// For writing; empty if the operand does not lie in the arena.
+    pub fn write(self) -> &'x mut [f32] {
+        match self {
+            View::Arena(values) => values,
+            View::F32(_) | View::U16(_) => &mut [],
+        }
+    }
+
+    /// Token ids, labels or lengths.
+    pub fn u16(self) -> &'x [u16] {
+        match self {
+            View::U16(values) => values,
+            View::Arena(_) | View::F32(_) => &[],
+        }
+    }
+}
+
+impl Memory<'_> {
+    /// Resolves the operands of one call. `None` if one lies outside its space or two of them overlap in
+    /// the arena; a plan that passed the validator has neither.
+    pub fn views<const N: usize>(&mut self, spans: &[Span]) -> Option<[View<'_>; N]> {
+        let spans: &[Span; N] = spans.try_into().ok()?;
+        let mut failed = false;
+        let ranges = spans.map(|span| match span.space() {
+            Space::Arena => span.range(),
+            _ => 0..0,
+        });
+        let arena = self.arena.get_disjoint_mut(ranges).ok()?;
+        let (flash, data) = (self.flash, self.data);
+        let (label, head_grads) = (self.label, self.head_grads);
+        let mut spans = spans.iter();
+        let views = arena.map(|words| {
+            let span = spans.next().copied().unwrap_or(Span::NONE);
+            let view = match span.space() {
+                Space::Arena => Some(View::Arena(words)),
+                Space::Flash => flash.get(span.range()).map(View::F32),
+                Space::Data(port) => port_view(data, port, span),
+                Space::Label(port) => port_view(label, port, span),
+                Space::HeadGrad(port) => port_view(head_grads, port, span),
+            };
+            view.unwrap_or_else(|| {
+                failed = true;
+                View::F32(&[])
+            })
+        });
+        (!failed).then_some(views)
+    }
+}
+
+fn port_view<'x>(ports: &'x [Tensor<'x>], port: u8, span: Span) -> Option<View<'x>> {
+    match ports.get(usize::from(port))? {
+        Tensor::F32(values) => values.get(span.range()).map(View::F32),
+        Tensor::U16(values) => values.get(span.range()).map(View::U16),
+    }
+}
+
+/// The span's elements if they lie where a reader outside of a call can reach them: arena or flash.
+pub(crate) fn lent<'x>(arena: &'x [f32], flash: &'x [f32], span: Span) -> Option<&'x [f32]> {
+    match span.space() {
+        Space::Arena => arena.get(span.range()),
+        Space::Flash => flash.get(span.range()),
+        Space::Data(_) | Space::Label(_) | Space::HeadGrad(_) => None,
+    }
+}
+
+/// Whether `words` can hold what `plan` needs.
+pub(crate) fn fits(plan: &Plan<'_>, words: &[f32]) -> bool {
+    words.len() >= plan.arena_len as usize
+}

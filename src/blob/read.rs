@@ -1,0 +1,401 @@
+//! Reading a blob from any bytes: in memory or in a NOR flash.
+
+use embedded_storage::nor_flash::ReadNorFlash;
+use serde::de::DeserializeOwned;
+
+use super::{ALIGN, CRC, DTYPE_F32, MAGIC, MAX_RANK, VERSION, align_words};
+use crate::plan::{Home, Plan};
+
+/// What is wrong with a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BlobError {
+    /// It ends before its own length: `needed` bytes at least.
+    Truncated { needed: usize },
+    /// It does not begin with [`MAGIC`].
+    Magic,
+    /// Made for another version of the layout.
+    Version { found: u16 },
+    /// Made for other parameters: names, shapes, dtypes or layout differ.
+    Schema { expected: u64, found: u64 },
+    /// A number in the header cannot be read.
+    Header { at: usize },
+    /// A tensor whose index the plan does not have, or that is not in ascending order.
+    Index { found: u16 },
+    /// A tensor that is not f32.
+    Dtype { index: u16, found: u8 },
+    /// A tensor whose elements are not as many as the plan's.
+    Shape { index: u16, expected: u32 },
+    /// A tensor that begins before the one before it ends.
+    Overlap { index: u16 },
+    /// A tensor that begins later than its place.
+    Hole { index: u16 },
+    /// A parameter that is needed and is not there.
+    Missing { index: u16 },
+    /// The payload's length is not that of its tensors.
+    Length { expected: usize, found: usize },
+    /// The payload is not aligned to 16 bytes: in the blob, or the blob in memory.
+    Misaligned,
+    /// A byte was changed.
+    Crc { expected: u32, found: u32 },
+    /// A weight is infinite or NaN; `at` is its byte in the blob.
+    NotFinite { at: usize },
+    /// Bytes follow the blob.
+    Trailing { bytes: usize },
+}
+
+/// Why reading failed: the source itself, or what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReadFailure<E> {
+    Source(E),
+    Blob(BlobError),
+}
+
+impl<E> From<BlobError> for ReadFailure<E> {
+    fn from(error: BlobError) -> Self {
+        ReadFailure::Blob(error)
+    }
+}
+
+impl ReadFailure<core::convert::Infallible> {
+    /// The blob's error: a source in memory has none.
+    pub fn blob(self) -> BlobError {
+        match self {
+            ReadFailure::Source(never) => match never {},
+            ReadFailure::Blob(error) => error,
+        }
+    }
+}
+
+/// Bytes that can be read at any offset.
+pub trait Source {
+    /// Why a read fails.
+    type Error;
+    /// How many bytes there are; the blob may be shorter.
+    fn capacity(&self) -> usize;
+    /// Reads `out.len()` bytes from `at` on; all of them lie below [`Self::capacity`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the medium.
+    fn read(&mut self, at: usize, out: &mut [u8]) -> Result<(), Self::Error>;
+}
+
+impl Source for &[u8] {
+    type Error = core::convert::Infallible;
+
+    fn capacity(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&mut self, at: usize, out: &mut [u8]) -> Result<(), Self::Error> {
+        let from = self.get(at..).unwrap_or(&[]);
+        out.iter_mut().zip(from).for_each(|(out, from)| *out = *from);
+        Ok(())
+    }
+}
+
+/// Bytes read from the source at a time.
+const CHUNK: usize = 64;
+
+/// A range of a NOR flash, read in aligned chunks.
+pub(crate) struct FlashSource<'f, F> {
+    flash: &'f mut F,
+    base: u32,
+    capacity: usize,
+    cache: [u8; CHUNK],
+    cached_at: Option<usize>,
+}
+
+impl<'f, F: ReadNorFlash> FlashSource<'f, F> {
+    const CHUNKS_FIT: () = assert!(CHUNK.is_multiple_of(F::READ_SIZE), "READ_SIZE must divide 64");
+
+    pub fn new(flash: &'f mut F, base: u32, capacity: usize) -> Self {
+        let () = Self::CHUNKS_FIT;
+        FlashSource {
+            flash,
+            base,
+            capacity,
+            cache: [0; CHUNK],
+            cached_at: None,
+        }
+    }
+}
+
+impl<F: ReadNorFlash> Source for FlashSource<'_, F> {
+    type Error = F::Error;
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn read(&mut self, at: usize, out: &mut [u8]) -> Result<(), F::Error> {
+        for (offset, byte) in out.iter_mut().enumerate() {
+            let position = at + offset;
+            let chunk = position - position % CHUNK;
+            if self.cached_at != Some(chunk) {
+                self.cached_at = None;
+                self.flash.read(self.base + chunk as u32, &mut self.cache)?;
+                self.cached_at = Some(chunk);
+            }
+            *byte = self.cache.get(position % CHUNK).copied().unwrap_or(0);
+        }
+        Ok(())
+    }
+}
+
+/// Which parameters a blob must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    All,
+    Trainable,
+}
+
+/// Where things lie in a blob that passed [`check`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub sequence: u32,
+    pub tensors_at: usize,
+    pub tensors: u16,
+    pub payload_at: usize,
+    pub payload_len: usize,
+    pub total_len: usize,
+}
+
+/// A position in a source, from which numbers are read.
+struct Cursor<'s, S> {
+    source: &'s mut S,
+    at: usize,
+}
+
+impl<S: Source> Cursor<'_, S> {
+    /// The next postcard value; none is longer than ten bytes.
+    fn next<T: DeserializeOwned>(&mut self) -> Result<T, ReadFailure<S::Error>> {
+        let mut window = [0; 10];
+        let left = self.source.capacity().saturating_sub(self.at);
+        let window = window.get_mut(..left.min(10)).unwrap_or(&mut []);
+        self.source
+            .read(self.at, window)
+            .map_err(ReadFailure::Source)?;
+        let window = &*window;
+        match postcard::take_from_bytes::<T>(window) {
+            Ok((value, rest)) => {
+                self.at += window.len().saturating_sub(rest.len());
+                Ok(value)
+            }
+            Err(_) if left < 10 => Err(BlobError::Truncated {
+                needed: self.at.saturating_add(left).saturating_add(1),
+            }
+            .into()),
+            Err(_) => Err(BlobError::Header { at: self.at }.into()),
+        }
+    }
+}
+
+/// One row of the tensor table.
+pub(crate) struct Tensor {
+    pub index: u16,
+    dtype: u8,
+    len: Option<u32>,
+    pub offset: u32,
+}
+
+fn next_tensor<S: Source>(cursor: &mut Cursor<'_, S>) -> Result<Tensor, ReadFailure<S::Error>> {
+    let index = cursor.next()?;
+    let dtype = cursor.next()?;
+    let rank: u8 = cursor.next()?;
+    let mut len = Some(1u32);
+    if usize::from(rank) > MAX_RANK {
+        return Err(BlobError::Shape { index, expected: 0 }.into());
+    }
+    for _ in 0..rank {
+        let dim: u32 = cursor.next()?;
+        len = len.and_then(|len| len.checked_mul(dim));
+    }
+    let offset = cursor.next()?;
+    Ok(Tensor {
+        index,
+        dtype,
+        len,
+        offset,
+    })
+}
+
+/// Checks everything about a blob: header, table, length, CRC and that all weights are finite.
+/// Reads the source twice over and changes nothing.
+pub(crate) fn check<S: Source>(
+    source: &mut S,
+    plan: &Plan<'_>,
+    need: Need,
+) -> Result<Found, ReadFailure<S::Error>> {
+    let found = check_header(source, plan, need)?;
+    check_bytes(source, &found)?;
+    Ok(found)
+}
+
+fn check_header<S: Source>(
+    source: &mut S,
+    plan: &Plan<'_>,
+    need: Need,
+) -> Result<Found, ReadFailure<S::Error>> {
+    let capacity = source.capacity();
+    let mut cursor = Cursor { source, at: 0 };
+    if cursor.next::<[u8; 4]>()? != MAGIC {
+        return Err(BlobError::Magic.into());
+    }
+    let version: u16 = cursor.next()?;
+    if version != VERSION {
+        return Err(BlobError::Version { found: version }.into());
+    }
+    let schema: u64 = cursor.next()?;
+    if schema != plan.schema {
+        return Err(BlobError::Schema {
+            expected: plan.schema,
+            found: schema,
+        }
+        .into());
+    }
+    let sequence = cursor.next()?;
+    let tensors = cursor.next()?;
+    let tensors_at = cursor.at;
+    let mut place = 0u32;
+    let mut params = plan.params.iter().enumerate();
+    for _ in 0..tensors {
+        let tensor = next_tensor(&mut cursor)?;
+        let index = tensor.index;
+        let param = loop {
+            let (next, param) = params.next().ok_or(BlobError::Index { found: index })?;
+            if next == usize::from(index) {
+                break param;
+            }
+            if need == Need::All || param.home != Home::Flash {
+                return Err(BlobError::Missing { index: next as u16 }.into());
+            }
+        };
+        if tensor.dtype != DTYPE_F32 {
+            return Err(BlobError::Dtype {
+                index,
+                found: tensor.dtype,
+            }
+            .into());
+        }
+        if tensor.len != Some(param.len) {
+            return Err(BlobError::Shape {
+                index,
+                expected: param.len,
+            }
+            .into());
+        }
+        if tensor.offset < place {
+            return Err(BlobError::Overlap { index }.into());
+        }
+        if tensor.offset > place {
+            return Err(BlobError::Hole { index }.into());
+        }
+        place = place.saturating_add(align_words(param.len).saturating_mul(4));
+    }
+    let missing = params.find(|(_, param)| need == Need::All || param.home != Home::Flash);
+    if let Some((index, _)) = missing {
+        return Err(BlobError::Missing {
+            index: index as u16,
+        }
+        .into());
+    }
+    let pad: u8 = cursor.next()?;
+    cursor.at += usize::from(pad);
+    let payload_len: u32 = cursor.next()?;
+    if payload_len != place {
+        return Err(BlobError::Length {
+            expected: place as usize,
+            found: payload_len as usize,
+        }
+        .into());
+    }
+    let payload_at = cursor.at;
+    if !payload_at.is_multiple_of(ALIGN) {
+        return Err(BlobError::Misaligned.into());
+    }
+    let payload_len = payload_len as usize;
+    let total_len = payload_at.saturating_add(payload_len).saturating_add(4);
+    if total_len > capacity {
+        return Err(BlobError::Truncated { needed: total_len }.into());
+    }
+    Ok(Found {
+        sequence,
+        tensors_at,
+        tensors,
+        payload_at,
+        payload_len,
+        total_len,
+    })
+}
+
+/// The CRC, and that every weight is finite.
+fn check_bytes<S: Source>(source: &mut S, found: &Found) -> Result<(), ReadFailure<S::Error>> {
+    let covered = found.total_len.saturating_sub(4);
+    let mut digest = CRC.digest();
+    let mut not_finite = None;
+    let mut at = 0;
+    while at < covered {
+        let mut chunk = [0; CHUNK];
+        let chunk = chunk
+            .get_mut(..(covered - at).min(CHUNK))
+            .unwrap_or(&mut []);
+        source.read(at, chunk).map_err(ReadFailure::Source)?;
+        digest.update(chunk);
+        for (index, word) in chunk.as_chunks::<4>().0.iter().enumerate() {
+            let position = at + 4 * index;
+            let weight = position >= found.payload_at;
+            if weight && not_finite.is_none() && !f32::from_le_bytes(*word).is_finite() {
+                not_finite = Some(position);
+            }
+        }
+        at += CHUNK;
+    }
+    let mut stored = [0; 4];
+    source
+        .read(covered, &mut stored)
+        .map_err(ReadFailure::Source)?;
+    let (expected, found) = (u32::from_le_bytes(stored), digest.finalize());
+    if expected != found {
+        return Err(BlobError::Crc { expected, found }.into());
+    }
+    match not_finite {
+        Some(at) => Err(BlobError::NotFinite { at }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Copies the trainable parameters of a blob that passed [`check`] into the arena.
+pub(crate) fn copy_into<S: Source>(
+    source: &mut S,
+    found: &Found,
+    plan: &Plan<'_>,
+    arena: &mut [f32],
+) -> Result<(), ReadFailure<S::Error>> {
+    let mut at = found.tensors_at;
+    for _ in 0..found.tensors {
+        let mut cursor = Cursor { source, at };
+        let tensor = next_tensor(&mut cursor)?;
+        at = cursor.at;
+        let index = tensor.index;
+        let param = plan.params.get(usize::from(index));
+        let param = param.ok_or(BlobError::Index { found: index })?;
+        let Home::Arena(home) = param.home else {
+            continue;
+        };
+        let home = home as usize;
+        let words = arena.get_mut(home..home + param.len as usize);
+        let words = words.ok_or(BlobError::Shape {
+            index,
+            expected: param.len,
+        })?;
+        let bytes = bytemuck::cast_slice_mut(words);
+        source
+            .read(found.payload_at + tensor.offset as usize, bytes)
+            .map_err(ReadFailure::Source)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! Reading and writing what a module holds: outputs, gradients, parameters, states.
+
+use super::{BucketingModule, Stage};
+use crate::arena::lent;
+use crate::error::AccessError;
+use crate::model::Model;
+use crate::plan::{Home, Param, Plan, Space, Span};
+
+impl<M: Model> BucketingModule<'_, M> {
+    /// Output `index` (a head of the symbol) of the current bucket's last forward, batch first.
+    /// It lies in the arena: the next forward overwrites it.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotComputed`] without a forward of the current bucket; [`AccessError::Index`].
+    pub fn get_outputs(&self, index: usize) -> Result<&[f32], AccessError> {
+        let program = self.standing().ok_or(AccessError::NotComputed)?;
+        let plan = self.model.plan();
+        self.lend(program.outputs.of(plan.spans), index)
+    }
+
+    /// The gradient with respect to data input `index`, after a backward of the current bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotPlanned`] unless the build asked for `inputs_need_grad`;
+    /// [`AccessError::NotComputed`] without a backward.
+    pub fn get_input_grads(&self, index: usize) -> Result<&[f32], AccessError> {
+        let plan = self.model.plan();
+        let bucket = plan.bucket(self.current).ok_or(AccessError::NotComputed)?;
+        let grads = bucket.train.input_grads.of(plan.spans);
+        if grads.is_empty() {
+            return Err(AccessError::NotPlanned);
+        }
+        if !matches!(self.stage, Stage::Backwarded(index) | Stage::Updated(index) if index == self.current)
+        {
+            return Err(AccessError::NotComputed);
+        }
+        self.lend(grads, index)
+    }
+
+    fn lend(&self, spans: &[Span], index: usize) -> Result<&[f32], AccessError> {
+        let span = spans.get(index).ok_or(AccessError::Index {
+            index,
+            count: spans.len(),
+        })?;
+        lent(self.arena, self.flash, *span).ok_or(AccessError::NotComputed)
+    }
+
+    /// The value of parameter `index`, wherever it lies.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::Index`].
+    pub fn get_params(&self, index: usize) -> Result<&[f32], AccessError> {
+        let plan = self.model.plan();
+        let param = param(&plan, index)?;
+        let span = match param.home {
+            Home::Flash => Span::new(Space::Flash, param.flash, param.len),
+            Home::Arena(home) => Span::new(Space::Arena, home, param.len),
+        };
+        lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
+    }
+
+    /// Sets parameter `index`. Does not touch the optimizer's state. Setting every trainable parameter
+    /// repairs a poisoned module only through [`set_all_params`](Self::set_all_params).
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::Frozen`] for a parameter in flash, [`AccessError::Len`], [`AccessError::NotFinite`];
+    /// nothing is changed then.
+    pub fn set_params(&mut self, index: usize, values: &[f32]) -> Result<(), AccessError> {
+        let words = self.check_param(index, values)?;
+        write(self.arena, words, values)
+    }
+
+    /// Sets all trainable parameters, in the order of their indices, or none. Clears poison.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_params`](Self::set_params); [`AccessError::Index`] if `values` are not as many as the
+    /// trainable parameters.
+    pub fn set_all_params(&mut self, values: &[&[f32]]) -> Result<(), AccessError> {
+        let count = self.trainable().count();
+        if values.len() != count {
+            return Err(AccessError::Index {
+                index: values.len(),
+                count,
+            });
+        }
+        for (index, values) in self.trainable().zip(values) {
+            self.check_param(index, values)?;
+        }
+        for index in 0..self.model.plan().params.len() {
+            let position = self.trainable().position(|trainable| trainable == index);
+            if let Some(values) = position.and_then(|position| values.get(position)) {
+                self.set_params(index, values)?;
+            }
+        }
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// The indices of the trainable parameters.
+    pub fn trainable(&self) -> impl Iterator<Item = usize> + '_ {
+        let params = self.model.plan().params.iter().enumerate();
+        params.filter_map(|(index, param)| (param.home != Home::Flash).then_some(index))
+    }
+
+    fn check_param(&self, index: usize, values: &[f32]) -> Result<Span, AccessError> {
+        let plan = self.model.plan();
+        let param = param(&plan, index)?;
+        let Home::Arena(home) = param.home else {
+            return Err(AccessError::Frozen { index });
+        };
+        check_values(param.len as usize, values)?;
+        Ok(Span::new(Space::Arena, home, param.len))
+    }
+
+    /// The held gradient of parameter `index`, after a backward.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotPlanned`] unless the build asked for `Train::Held` and the parameter is trainable.
+    pub fn get_grads(&self, index: usize) -> Result<&[f32], AccessError> {
+        let plan = self.model.plan();
+        let param = param(&plan, index)?;
+        let grad = param.grad.ok_or(AccessError::NotPlanned)?;
+        let span = Span::new(Space::Arena, grad, param.len);
+        lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
+    }
+
+    /// Sets all held gradients to zero: what `grad_req = add` accumulates onto.
+    pub fn zero_grads(&mut self) {
+        let plan = self.model.plan();
+        for param in plan.params {
+            if let Some(grad) = param.grad {
+                let span = Span::new(Space::Arena, grad, param.len);
+                if let Some(words) = self.arena.get_mut(span.range()) {
+                    words.fill(0.0);
+                }
+            }
+        }
+    }
+
+    /// The optimizer's state (momentum) of parameter `index`.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotPlanned`] if the optimizer keeps none for it.
+    pub fn optimizer_state(&self, index: usize) -> Result<&[f32], AccessError> {
+        let plan = self.model.plan();
+        let param = param(&plan, index)?;
+        let state = param.state.ok_or(AccessError::NotPlanned)?;
+        let span = Span::new(Space::Arena, state, param.len);
+        lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
+    }
+
+    /// State `index`, in the order of `state_names`. States are the same memory for every bucket; they
+    /// start at zero, and only the methods below change them.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::Index`].
+    pub fn get_states(&self, index: usize) -> Result<&[f32], AccessError> {
+        let plan = self.model.plan();
+        self.lend(plan.states, index)
+    }
+
+    /// Sets state `index`.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError`]; nothing is changed then.
+    pub fn set_states(&mut self, index: usize, values: &[f32]) -> Result<(), AccessError> {
+        let span = self.state(index)?;
+        check_values(span.len as usize, values)?;
+        write(self.arena, span, values)
+    }
+
+    /// Sets every element of every state: MXNet's `set_states(value=..)`.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotFinite`]; nothing is changed then.
+    pub fn fill_states(&mut self, value: f32) -> Result<(), AccessError> {
+        check_values(1, &[value])?;
+        let plan = self.model.plan();
+        for span in plan.states {
+            if let Some(words) = self.arena.get_mut(span.range()) {
+                words.fill(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies output `output` of the last forward into state `state`: how h and c are carried from one
+    /// chunk of a stream to the next, whatever the bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError`]; nothing is changed then.
+    pub fn carry_state(&mut self, output: usize, state: usize) -> Result<(), AccessError> {
+        let to = self.state(state)?;
+        check_values(to.len as usize, self.get_outputs(output)?)?;
+        let program = self.standing().ok_or(AccessError::NotComputed)?;
+        let plan = self.model.plan();
+        let from = program.outputs.of(plan.spans).get(output).copied();
+        let from = from.ok_or(AccessError::NotComputed)?;
+        if from.space() != Space::Arena {
+            return Err(AccessError::NotComputed);
+        }
+        match self.arena.get_disjoint_mut([from.range(), to.range()]) {
+            Ok([from, to]) => {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                Ok(())
+            }
+            Err(_) => Err(AccessError::NotComputed),
+        }
+    }
+
+    fn state(&self, index: usize) -> Result<Span, AccessError> {
+        let states = self.model.plan().states;
+        states.get(index).copied().ok_or(AccessError::Index {
+            index,
+            count: states.len(),
+        })
+    }
+
+    /// Output `index`, copied into memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_outputs`](Self::get_outputs).
+    #[cfg(feature = "alloc")]
+    pub fn get_outputs_owned(&self, index: usize) -> Result<alloc::vec::Vec<f32>, AccessError> {
+        self.get_outputs(index).map(<[f32]>::to_vec)
+    }
+}
+
+fn param<'p>(plan: &Plan<'p>, index: usize) -> Result<&'p Param, AccessError> {
+    plan.params.get(index).ok_or(AccessError::Index {
+        index,
+        count: plan.params.len(),
+    })
+}
+
+fn check_values(needed: usize, values: &[f32]) -> Result<(), AccessError> {
+    if values.len() != needed {
+        return Err(AccessError::Len {
+            needed,
+            found: values.len(),
+        });
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(AccessError::NotFinite { at }),
+        None => Ok(()),
+    }
+}
+
+fn write(arena: &mut [f32], span: Span, values: &[f32]) -> Result<(), AccessError> {
+    let words = arena.get_mut(span.range()).ok_or(AccessError::NotComputed)?;
+    words
+        .iter_mut()
+        .zip(values)
+        .for_each(|(word, value)| *word = *value);
+    Ok(())
+}

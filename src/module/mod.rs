@@ -1,0 +1,394 @@
+//! [`BucketingModule`]: MXNet's module over a planned network.
+//!
+//! Life cycle: [`bind`](BucketingModule::bind), [`init_optimizer`](BucketingModule::init_optimizer), then
+//! for inference [`forward`](BucketingModule::forward) and [`get_outputs`](BucketingModule::get_outputs),
+//! for training a [`Session`]: `forward`, `backward`, `update`. A module that is not bound cannot exist;
+//! the other wrong orders are errors that change nothing.
+
+mod access;
+mod session;
+mod storage;
+
+pub use session::Session;
+pub use storage::Slots;
+
+use crate::arena::{self, Arena, Memory, Tensor};
+use crate::blob::Blob;
+use crate::error::{BatchError, BindError, ForwardError, NoBucket};
+use crate::exec::{self, Context, Fault};
+use crate::math::Math;
+use crate::model::{Model, StaticModel};
+use crate::optim::Optimizer;
+use crate::plan::{BucketIndex, BucketPlan, Home, Plan, Port, PortKind, Program, Rows};
+
+/// One batch: the bucket it belongs to, its data and its labels, borrowed from the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'b> {
+    pub bucket: BucketIndex,
+    /// In the order of `data_names`.
+    pub data: &'b [Tensor<'b>],
+    /// In the order of the label names; may be empty for inference.
+    pub label: &'b [Tensor<'b>],
+}
+
+impl<'b> Batch<'b> {
+    /// A batch without labels.
+    pub fn new(bucket: impl Into<BucketIndex>, data: &'b [Tensor<'b>]) -> Self {
+        Batch {
+            bucket: bucket.into(),
+            data,
+            label: &[],
+        }
+    }
+
+    /// The same batch with its labels.
+    pub fn with_label(self, label: &'b [Tensor<'b>]) -> Self {
+        Batch { label, ..self }
+    }
+}
+
+/// What the transient part of the arena holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing that may be read.
+    Empty,
+    /// The outputs of an inference.
+    Inferred(BucketIndex),
+    /// The outputs and saved values of a training forward.
+    Forwarded(BucketIndex),
+    /// The outputs and deltas of a backward.
+    Backwarded(BucketIndex),
+    /// The outputs of a step whose update has run.
+    Updated(BucketIndex),
+}
+
+/// One network, a fixed set of buckets, one set of parameters, one arena.
+pub struct BucketingModule<'a, M: Model> {
+    model: M,
+    arena: &'a mut [f32],
+    flash: &'a [f32],
+    optimizer: Option<M::Optimizer>,
+    math: Math,
+    current: BucketIndex,
+    stage: Stage,
+    poisoned: bool,
+    /// Training forwards so far: with `dropout_seed` what Dropout's masks follow from.
+    steps: u32,
+    dropout_seed: u32,
+}
+
+impl<'a, M: StaticModel> BucketingModule<'a, M> {
+    /// Binds the planned network to an arena and to the parameters in `blob`, which lie in flash
+    /// (see [`include_blob!`](crate::include_blob)). Trainable parameters are copied into the arena,
+    /// frozen ones are read where they lie; states and optimizer state start at zero.
+    ///
+    /// An arena that is too small does not compile.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; the arena is unchanged then.
+    pub fn bind<const WORDS: usize>(
+        arena: &'a mut Arena<WORDS>,
+        blob: &'a [u8],
+    ) -> Result<Self, BindError> {
+        const {
+            assert!(
+                WORDS >= M::ARENA_WORDS,
+                "this arena is smaller than the plan's ARENA_WORDS"
+            );
+        }
+        Self::bind_words(M::default(), arena.words(), blob)
+    }
+}
+
+impl<'a, M: Model> BucketingModule<'a, M> {
+    /// [`bind`](Self::bind) for a model and an arena whose sizes are known only now.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; the arena is unchanged then.
+    pub fn bind_words(model: M, arena: &'a mut [f32], blob: &'a [u8]) -> Result<Self, BindError> {
+        let plan = model.plan();
+        if !arena::fits(&plan, arena) {
+            return Err(BindError::Arena {
+                needed: plan.arena_len as usize,
+                found: arena.len(),
+            });
+        }
+        let math = plan.recipe.math.get().ok_or(BindError::Recipe)?;
+        let current = BucketIndex(plan.default_bucket);
+        if plan.bucket(current).is_none() || plan.recipe.version != crate::recipe::VERSION {
+            return Err(BindError::Plan);
+        }
+        let flash = Blob::from_bytes(blob, &plan)?.payload;
+        let persistent = arena
+            .get_mut(..plan.persistent_len as usize)
+            .ok_or(BindError::Plan)?;
+        let homes_fit = plan.params.iter().all(|param| match param.home {
+            Home::Flash => true,
+            Home::Arena(home) => {
+                let (home, start) = (home as usize, param.flash as usize);
+                let len = param.len as usize;
+                flash.get(start..start + len).is_some() && persistent.get(home..home + len).is_some()
+            }
+        });
+        if !homes_fit {
+            return Err(BindError::Plan);
+        }
+        persistent.fill(0.0);
+        for param in plan.params {
+            if let Home::Arena(home) = param.home {
+                let from = flash.iter().skip(param.flash as usize);
+                let to = persistent.iter_mut().skip(home as usize);
+                to.zip(from)
+                    .take(param.len as usize)
+                    .for_each(|(to, from)| *to = *from);
+            }
+        }
+        Ok(BucketingModule {
+            model,
+            arena,
+            flash,
+            optimizer: None,
+            math,
+            current,
+            stage: Stage::Empty,
+            poisoned: false,
+            steps: 0,
+            dropout_seed: 0,
+        })
+    }
+
+    /// Sets the optimizer and its hyper-parameters. Where `rescale_grad` is left open it becomes one
+    /// over the batch size, as in MXNet. May be called again, to change the learning rate; the
+    /// optimizer's state (momentum) is kept.
+    pub fn init_optimizer(&mut self, optimizer: M::Optimizer) {
+        let batch_size = self.model.plan().batch_size;
+        self.optimizer = Some(optimizer.for_batch(batch_size));
+    }
+
+    /// Seeds the masks of Dropout; the same seed and the same steps give the same masks.
+    pub fn seed_dropout(&mut self, seed: u32) {
+        self.dropout_seed = seed;
+        self.steps = 0;
+    }
+
+    /// Makes `bucket` the current one. Costs an index: parameters, states and optimizer state are the
+    /// same memory for all buckets. Outputs of the former bucket stay readable after switching back.
+    ///
+    /// # Errors
+    ///
+    /// [`NoBucket`] if the plan has none of that index.
+    pub fn switch_bucket(&mut self, bucket: impl Into<BucketIndex>) -> Result<(), NoBucket> {
+        let index = bucket.into();
+        let plan = self.model.plan();
+        plan.bucket(index).ok_or(NoBucket {
+            index,
+            buckets: plan.buckets.len(),
+        })?;
+        self.current = index;
+        Ok(())
+    }
+
+    /// The current bucket.
+    pub fn current_bucket(&self) -> BucketIndex {
+        self.current
+    }
+
+    /// The smallest bucket that holds `len`, if one does.
+    pub fn fitting(&self, len: usize) -> Option<BucketIndex> {
+        self.model.plan().fitting(len)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> Plan<'_> {
+        self.model.plan()
+    }
+
+    /// Computes the outputs for inference, in the batch's bucket, which becomes the current one.
+    /// MXNet's `forward(batch, is_train=False)`; training goes through [`session`](Self::session).
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError`]; on [`ForwardError::Batch`] nothing is changed.
+    pub fn forward(&mut self, batch: &Batch<'_>) -> Result<(), ForwardError> {
+        self.run_forward(batch, false)
+    }
+
+    /// Starts training: a value that borrows the batches of its steps, because backward and update read
+    /// the inputs again where the caller holds them.
+    pub fn session<'m, 'b>(&'m mut self) -> Session<'m, 'a, 'b, M> {
+        Session::new(self)
+    }
+
+    /// One whole training step: forward, backward and update.
+    ///
+    /// # Errors
+    ///
+    /// Those of the three, see [`Session`].
+    pub fn train_step(&mut self, batch: &Batch<'_>) -> Result<(), crate::error::StepError> {
+        let mut session = self.session();
+        session.forward_backward(*batch)?;
+        session.update()?;
+        Ok(())
+    }
+
+    fn run_forward(&mut self, batch: &Batch<'_>, is_train: bool) -> Result<(), ForwardError> {
+        let plan = self.model.plan();
+        let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
+        let program = if is_train { bucket.train } else { bucket.infer };
+        if is_train && plan.train == crate::plan::Train::None {
+            return Err(ForwardError::NotForTraining);
+        }
+        if self.poisoned {
+            return Err(ForwardError::Poisoned);
+        }
+        self.current = batch.bucket;
+        self.stage = Stage::Empty;
+        if is_train {
+            self.steps = self.steps.wrapping_add(1);
+        }
+        self.run(program.forward, batch, &[])
+            .map_err(ForwardError::Fault)?;
+        self.stage = if is_train {
+            Stage::Forwarded(batch.bucket)
+        } else {
+            Stage::Inferred(batch.bucket)
+        };
+        Ok(())
+    }
+
+    /// Runs calls of the plan over the arena and a batch.
+    fn run(
+        &mut self,
+        rows: Rows,
+        batch: &Batch<'_>,
+        head_grads: &[Tensor<'_>],
+    ) -> Result<(), Fault> {
+        let plan = self.model.plan();
+        let mut memory = Memory {
+            arena: self.arena,
+            flash: self.flash,
+            data: batch.data,
+            label: batch.label,
+            head_grads,
+        };
+        let context = Context {
+            optimizer: self.optimizer.as_ref(),
+            math: self.math,
+            seed: self.dropout_seed ^ self.steps.wrapping_mul(0x9e37_79b9),
+        };
+        exec::run(&self.model, &plan, &mut memory, rows, context)
+    }
+
+    /// The program whose values the arena holds, if it is the current bucket's.
+    fn standing(&self) -> Option<Program> {
+        let plan = self.model.plan();
+        let (index, train) = match self.stage {
+            Stage::Empty => return None,
+            Stage::Inferred(index) => (index, false),
+            Stage::Forwarded(index) | Stage::Backwarded(index) | Stage::Updated(index) => {
+                (index, true)
+            }
+        };
+        if index != self.current {
+            return None;
+        }
+        let bucket = plan.bucket(index)?;
+        Some(if train { bucket.train } else { bucket.infer })
+    }
+}
+
+/// Checks a batch against its bucket: counts, kinds, lengths, and every integer's range.
+fn check_batch<'p>(
+    plan: &Plan<'p>,
+    batch: &Batch<'_>,
+    is_train: bool,
+) -> Result<&'p BucketPlan, BatchError> {
+    let bucket = plan.bucket(batch.bucket).ok_or(BatchError::Bucket(NoBucket {
+        index: batch.bucket,
+        buckets: plan.buckets.len(),
+    }))?;
+    let data = bucket.data.of(plan.ports);
+    let labels = bucket.labels.of(plan.ports);
+    if data.len() != batch.data.len() {
+        return Err(BatchError::DataCount {
+            needed: data.len(),
+            found: batch.data.len(),
+        });
+    }
+    let unlabelled = batch.label.is_empty() && !is_train;
+    if labels.len() != batch.label.len() && !unlabelled {
+        return Err(BatchError::LabelCount {
+            needed: labels.len(),
+            found: batch.label.len(),
+        });
+    }
+    for (port, (want, tensor)) in data.iter().zip(batch.data).enumerate() {
+        check_tensor(want, tensor).map_err(|wrong| match wrong {
+            Wrong::Len { needed, found } => BatchError::DataLen {
+                port,
+                needed,
+                found,
+            },
+            Wrong::Kind => BatchError::DataKind { port },
+            Wrong::Range { at, value, max } => BatchError::DataRange {
+                port,
+                at,
+                value,
+                max,
+            },
+        })?;
+    }
+    for (port, (want, tensor)) in labels.iter().zip(batch.label).enumerate() {
+        check_tensor(want, tensor).map_err(|wrong| match wrong {
+            Wrong::Len { needed, found } => BatchError::LabelLen {
+                port,
+                needed,
+                found,
+            },
+            Wrong::Kind => BatchError::LabelKind { port },
+            Wrong::Range { at, value, max } => BatchError::LabelRange {
+                port,
+                at,
+                value,
+                max,
+            },
+        })?;
+    }
+    Ok(bucket)
+}
+
+/// What is wrong with one tensor of a batch.
+enum Wrong {
+    Len { needed: usize, found: usize },
+    Kind,
+    Range { at: usize, value: u16, max: u16 },
+}
+
+fn check_tensor(port: &Port, tensor: &Tensor<'_>) -> Result<(), Wrong> {
+    let needed = port.len as usize;
+    if tensor.len() != needed {
+        return Err(Wrong::Len {
+            needed,
+            found: tensor.len(),
+        });
+    }
+    match (port.kind, tensor) {
+        (PortKind::F32, Tensor::F32(_)) => Ok(()),
+        (PortKind::U16 { min, max, ignore }, Tensor::U16(values)) => {
+            let bad = |(_, value): &(usize, &u16)| {
+                !(min..=max).contains(value) && ignore != Some(**value)
+            };
+            match values.iter().enumerate().find(bad) {
+                Some((at, value)) => Err(Wrong::Range {
+                    at,
+                    value: *value,
+                    max,
+                }),
+                None => Ok(()),
+            }
+        }
+        _ => Err(Wrong::Kind),
+    }
+}

@@ -1,0 +1,185 @@
+//! Training: forward, backward, update.
+
+use core::ops::{Deref, DerefMut};
+
+use super::{Batch, BucketingModule, Stage};
+use crate::arena::Tensor;
+use crate::error::{BackwardError, ForwardError, StepError, UpdateError};
+use crate::exec::Fault;
+use crate::model::Model;
+use crate::plan::{Program, Train};
+
+/// Training steps over a module. It borrows each batch from its forward to its update, for backward and
+/// update read the inputs again; it dereferences to the module for everything else.
+///
+/// | order | outcome |
+/// | --- | --- |
+/// | `forward(.., true)`, `backward`, `update` | a step |
+/// | `backward` without `forward(.., true)`, or twice | [`BackwardError::NoForward`] |
+/// | `switch_bucket` in between | [`BackwardError::OtherBucket`], [`UpdateError::OtherBucket`] |
+/// | `update` without `backward` | [`UpdateError::NoBackward`] |
+/// | `update` twice | `Train::Held`: applies the same gradients again, as MXNet; else `NoBackward` |
+pub struct Session<'m, 'a, 'b, M: Model> {
+    module: &'m mut BucketingModule<'a, M>,
+    batch: Option<Batch<'b>>,
+    head_grads: &'b [Tensor<'b>],
+}
+
+impl<'a, M: Model> Deref for Session<'_, 'a, '_, M> {
+    type Target = BucketingModule<'a, M>;
+
+    fn deref(&self) -> &Self::Target {
+        self.module
+    }
+}
+
+impl<M: Model> DerefMut for Session<'_, '_, '_, M> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.module
+    }
+}
+
+impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
+    pub(super) fn new(module: &'m mut BucketingModule<'a, M>) -> Self {
+        Session {
+            module,
+            batch: None,
+            head_grads: &[],
+        }
+    }
+
+    /// Computes the outputs in the batch's bucket, which becomes the current one; for training
+    /// (`is_train`) also all that backward needs.
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError`]; on [`ForwardError::Batch`] nothing is changed.
+    pub fn forward(&mut self, batch: Batch<'b>, is_train: bool) -> Result<(), ForwardError> {
+        self.module.run_forward(&batch, is_train)?;
+        self.batch = Some(batch);
+        Ok(())
+    }
+
+    /// Computes the gradients of the last forward: into their buffers (`Train::Held`), or as deltas from
+    /// which `update` forms them (`Train::Fused`).
+    ///
+    /// # Errors
+    ///
+    /// [`BackwardError`]; nothing is changed.
+    pub fn backward(&mut self) -> Result<(), BackwardError> {
+        self.backward_from(&[])
+    }
+
+    /// [`backward`](Self::backward) with the gradients of the heads that are no losses, in the order of
+    /// the heads: MXNet's `backward(out_grads)`.
+    ///
+    /// # Errors
+    ///
+    /// [`BackwardError`]; nothing is changed.
+    pub fn backward_from(&mut self, out_grads: &'b [Tensor<'b>]) -> Result<(), BackwardError> {
+        let (Stage::Forwarded(forward), Some(batch)) = (self.module.stage, self.batch) else {
+            return Err(BackwardError::NoForward);
+        };
+        let current = self.module.current;
+        if forward != current {
+            return Err(BackwardError::OtherBucket { forward, current });
+        }
+        let program = self.program();
+        let plan = self.module.model.plan();
+        let ports = program.head_grads.of(plan.ports);
+        if ports.len() != out_grads.len() {
+            return Err(BackwardError::HeadCount {
+                needed: ports.len(),
+                found: out_grads.len(),
+            });
+        }
+        for (head, (port, grad)) in ports.iter().zip(out_grads).enumerate() {
+            let found = match grad {
+                Tensor::F32(values) => values.len(),
+                Tensor::U16(_) => 0,
+            };
+            let needed = port.len as usize;
+            if found != needed {
+                return Err(BackwardError::HeadLen {
+                    head,
+                    needed,
+                    found,
+                });
+            }
+        }
+        self.head_grads = out_grads;
+        self.module.stage = Stage::Empty;
+        self.module
+            .run(program.backward, &batch, out_grads)
+            .map_err(BackwardError::Fault)?;
+        self.module.stage = Stage::Backwarded(forward);
+        Ok(())
+    }
+
+    /// [`forward`](Self::forward) for training and [`backward`](Self::backward).
+    ///
+    /// # Errors
+    ///
+    /// Those of the two.
+    pub fn forward_backward(&mut self, batch: Batch<'b>) -> Result<(), StepError> {
+        self.forward(batch, true)?;
+        self.backward()?;
+        Ok(())
+    }
+
+    /// Moves every trainable parameter that the bucket has by one step of the optimizer. Gradients under
+    /// `grad_req = add` are not cleared, as in MXNet; see
+    /// [`zero_grads`](BucketingModule::zero_grads).
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError`]; but for [`UpdateError::Overflow`] no weight is changed.
+    pub fn update(&mut self) -> Result<(), UpdateError> {
+        let (Stage::Backwarded(backward), Some(batch)) = (self.module.stage, self.batch) else {
+            return Err(UpdateError::NoBackward);
+        };
+        let current = self.module.current;
+        if backward != current {
+            return Err(UpdateError::OtherBucket { backward, current });
+        }
+        if self.module.optimizer.is_none() {
+            return Err(UpdateError::NoOptimizer);
+        }
+        let program = self.program();
+        let head_grads = self.head_grads;
+        match self.module.run(program.check, &batch, head_grads) {
+            Ok(()) => {}
+            Err(Fault::NotFinite) => return Err(UpdateError::NotFinite),
+            Err(fault) => return Err(UpdateError::Fault(fault)),
+        }
+        if let Err(fault) = self.module.run(program.update, &batch, head_grads) {
+            self.module.poisoned = true;
+            self.module.stage = Stage::Empty;
+            return Err(match fault {
+                Fault::Overflow => UpdateError::Overflow,
+                fault => UpdateError::Fault(fault),
+            });
+        }
+        if self.module.model.plan().train != Train::Held {
+            self.module.stage = Stage::Updated(backward);
+        }
+        Ok(())
+    }
+
+    /// The current bucket's training program.
+    fn program(&self) -> Program {
+        let plan = self.module.model.plan();
+        plan.bucket(self.module.current)
+            .map(|bucket| bucket.train)
+            .unwrap_or_default()
+    }
+}
+
+impl<M: Model> Drop for Session<'_, '_, '_, M> {
+    /// The batch is no longer borrowed, so a backward of it can no longer come.
+    fn drop(&mut self) {
+        if let Stage::Forwarded(bucket) | Stage::Backwarded(bucket) = self.module.stage {
+            self.module.stage = Stage::Updated(bucket);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Saving and loading parameters: two slots of a NOR flash, written in turn.
+//!
+//! A save goes to the slot that does not hold the newest parameters, and its CRC is written last: a reset
+//! in the middle of it leaves the other slot, and with it the parameters of the save before.
+
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+
+use super::{BucketingModule, Stage};
+use crate::arena::lent;
+use crate::blob::{self, Entry, FlashSource, ReadFailure, Sink, WriteError, align_words};
+use crate::error::{LoadError, SaveError};
+use crate::model::Model;
+use crate::plan::{Home, Plan, Space, Span};
+
+/// Two ranges of a flash, each of `len` bytes, aligned to its erase size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Slots {
+    pub first: u32,
+    pub second: u32,
+    /// Bytes of each.
+    pub len: u32,
+}
+
+/// Which slot holds the newest parameters.
+struct Newest {
+    at: u32,
+    found: blob::Found,
+}
+
+impl<M: Model> BucketingModule<'_, M> {
+    /// Bytes that a slot needs at least: more than the blob, rounded up to 64.
+    pub fn saved_len(&self) -> usize {
+        let plan = self.model.plan();
+        let trainable = plan.params.iter().filter(|param| param.home != Home::Flash);
+        // Header: at most 3 + 1 + 1 + 5 + 5 bytes a tensor, 36 in front, pad and CRC.
+        let bytes = trainable.fold(64usize, |sum, param| {
+            sum.saturating_add(15 + 4 * align_words(param.len) as usize)
+        });
+        bytes.div_ceil(64).saturating_mul(64)
+    }
+
+    /// Writes the trainable parameters to the slot that does not hold the newest ones.
+    ///
+    /// # Errors
+    ///
+    /// [`SaveError`]; the newest parameters in flash stay what they were.
+    pub fn save_params<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        slots: Slots,
+    ) -> Result<(), SaveError<F::Error>> {
+        let plan = self.model.plan();
+        if self.poisoned {
+            return Err(SaveError::Poisoned);
+        }
+        let needed = self.saved_len();
+        if (slots.len as usize) < needed {
+            return Err(SaveError::SlotTooSmall {
+                needed,
+                found: slots.len as usize,
+            });
+        }
+        let newest = newest(flash, slots, &plan).map_err(SaveError::Flash)?;
+        let (at, sequence) = match newest {
+            Ok(newest) if newest.at == slots.first => {
+                (slots.second, newest.found.sequence.wrapping_add(1))
+            }
+            Ok(newest) => (slots.first, newest.found.sequence.wrapping_add(1)),
+            Err(_) => (slots.first, 1),
+        };
+        flash
+            .erase(at, at + slots.len)
+            .map_err(SaveError::Flash)?;
+        let entries = plan.params.iter().enumerate().filter_map(|(index, param)| {
+            let Home::Arena(home) = param.home else {
+                return None;
+            };
+            let span = Span::new(Space::Arena, home, param.len);
+            Some(Entry {
+                index: index as u16,
+                dims: core::slice::from_ref(&param.len),
+                values: lent(self.arena, self.flash, span)?,
+            })
+        });
+        let mut sink = FlashSink::new(flash, at);
+        blob::write(&mut sink, plan.schema, sequence, entries)?;
+        sink.finish().map_err(SaveError::Flash)
+    }
+
+    /// Reads the newest parameters from the slots into the arena. Clears poison; the optimizer's state
+    /// and the states are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]; nothing is changed then.
+    pub fn load_params<F: ReadNorFlash>(
+        &mut self,
+        flash: &mut F,
+        slots: Slots,
+    ) -> Result<(), LoadError<F::Error>> {
+        let plan = self.model.plan();
+        let newest = newest(flash, slots, &plan)
+            .map_err(LoadError::Flash)?
+            .map_err(LoadError::NoParams)?;
+        let mut source = FlashSource::new(flash, newest.at, slots.len as usize);
+        self.poisoned = true;
+        self.stage = Stage::Empty;
+        blob::copy_into(&mut source, &newest.found, &plan, self.arena)?;
+        self.poisoned = false;
+        Ok(())
+    }
+}
+
+/// The valid slot of the higher sequence number, or what is wrong with the first one.
+fn newest<F: ReadNorFlash>(
+    flash: &mut F,
+    slots: Slots,
+    plan: &Plan<'_>,
+) -> Result<Result<Newest, blob::BlobError>, F::Error> {
+    let mut slot = |at: u32| {
+        let mut source = FlashSource::new(flash, at, slots.len as usize);
+        match blob::check(&mut source, plan, blob::Need::Trainable) {
+            Ok(found) => Ok(Ok(Newest { at, found })),
+            Err(ReadFailure::Blob(error)) => Ok(Err(error)),
+            Err(ReadFailure::Source(error)) => Err(error),
+        }
+    };
+    let first = slot(slots.first)?;
+    let second = slot(slots.second)?;
+    Ok(match (first, second) {
+        (Ok(first), Ok(second)) => {
+            // Sequence numbers wrap: the newer one is the one ahead by less than half the range.
+            let ahead = second.found.sequence.wrapping_sub(first.found.sequence);
+            let second_is_newer = ahead != 0 && ahead < 1 << 31;
+            Ok(if second_is_newer { second } else { first })
+        }
+        (Ok(first), Err(_)) => Ok(first),
+        (Err(_), Ok(second)) => Ok(second),
+        (Err(error), Err(_)) => Err(error),
+    })
+}
+
+/// Bytes gathered for one write.
+const STAGE: usize = 64;
+
+/// A sink that writes to flash in aligned pieces.
+struct FlashSink<'f, F> {
+    flash: &'f mut F,
+    at: u32,
+    staged: heapless::Vec<u8, STAGE>,
+}
+
+impl<'f, F: NorFlash> FlashSink<'f, F> {
+    const PIECES_FIT: () = assert!(
+        STAGE.is_multiple_of(F::WRITE_SIZE),
+        "WRITE_SIZE must divide 64"
+    );
+
+    fn new(flash: &'f mut F, at: u32) -> Self {
+        let () = Self::PIECES_FIT;
+        FlashSink {
+            flash,
+            at,
+            staged: heapless::Vec::new(),
+        }
+    }
+
+    fn write_out(&mut self) -> Result<(), F::Error> {
+        self.flash.write(self.at, &self.staged)?;
+        self.at += STAGE as u32;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Writes what is left, padded with the erased value.
+    fn finish(mut self) -> Result<(), F::Error> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        while self.staged.push(0xff).is_ok() {}
+        self.write_out()
+    }
+}
+
+impl<F: NorFlash> Sink for FlashSink<'_, F> {
+    type Error = F::Error;
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), F::Error> {
+        for byte in bytes {
+            if self.staged.is_full() {
+                self.write_out()?;
+            }
+            // Cannot fail: a full stage was just written out.
+            let _ = self.staged.push(*byte);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,354 @@
+//! The plan: everything about a network that is known before the device starts.
+//!
+//! A plan is flat tables: buckets name programs, programs name ranges of calls, a call names a kernel,
+//! its operands and its integers. All of it is `const`-constructible, so `build.rs` emits it as statics;
+//! on the host the same tables live in vectors (`tinpail_plan::PlanBuf`) and travel as postcard.
+//!
+//! Offsets and lengths count elements (4 bytes in the arena and in flash), never bytes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::Recipe;
+
+/// A half-open range of rows of one of the plan's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    pub start: u16,
+    pub end: u16,
+}
+
+impl Rows {
+    /// The rows of `table`; empty if the range does not lie in it.
+    pub fn of<T>(self, table: &[T]) -> &[T] {
+        table
+            .get(usize::from(self.start)..usize::from(self.end))
+            .unwrap_or(&[])
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+}
+
+/// Where an operand lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// The arena: the only space that is ever written.
+    Arena,
+    /// The payload of the parameter blob.
+    Flash,
+    /// Data of the batch, by position in `data_names`.
+    Data(u8),
+    /// A label of the batch, by position in the label names.
+    Label(u8),
+    /// A head gradient handed to `backward_from`, by position among the heads that are no losses.
+    HeadGrad(u8),
+}
+
+/// An operand: a run of elements in one space. Eight bytes:
+/// `| space: 4 bits | port: 4 bits | offset: 24 bits | len: 32 bits |`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    at: u32,
+    /// Elements.
+    pub len: u32,
+}
+
+impl Span {
+    /// The operand that is left out: no elements.
+    pub const NONE: Span = Span { at: 0, len: 0 };
+
+    /// The first offset that a span cannot have.
+    pub const OFFSET_LIMIT: u32 = 1 << 24;
+
+    /// The first port that a span cannot have.
+    pub const PORT_LIMIT: u8 = 16;
+
+    /// A run of `len` elements from `offset` on. `offset` is below [`Self::OFFSET_LIMIT`], ports are
+    /// below [`Self::PORT_LIMIT`]; higher bits are cut.
+    pub const fn new(space: Space, offset: u32, len: u32) -> Self {
+        let (space, port) = match space {
+            Space::Arena => (0, 0),
+            Space::Flash => (1, 0),
+            Space::Data(port) => (2, port as u32),
+            Space::Label(port) => (3, port as u32),
+            Space::HeadGrad(port) => (4, port as u32),
+        };
+        Span {
+            at: space << 28 | (port & 0xf) << 24 | offset & 0x00ff_ffff,
+            len,
+        }
+    }
+
+    /// The space.
+    pub const fn space(self) -> Space {
+        let port = (self.at >> 24 & 0xf) as u8;
+        match self.at >> 28 {
+            0 => Space::Arena,
+            1 => Space::Flash,
+            2 => Space::Data(port),
+            3 => Space::Label(port),
+            _ => Space::HeadGrad(port),
+        }
+    }
+
+    /// The first element.
+    pub const fn offset(self) -> u32 {
+        self.at & 0x00ff_ffff
+    }
+
+    /// The elements as a range.
+    pub const fn range(self) -> core::ops::Range<usize> {
+        let start = self.offset() as usize;
+        start..start + self.len as usize
+    }
+}
+
+/// How a kernel uses an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    /// Every element is written before the call returns, none is read before it is written.
+    Write,
+    /// Elements are read and some of them are written.
+    Update,
+}
+
+/// Declares [`Kernel`] with the operands of each call, in order.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident: [$($access:ident $operand:ident),*],)*) => {
+        /// The kernels, with their operands in order (see the table in `kernel/call.rs` for the integers).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[repr(u8)]
+        pub enum Kernel {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Kernel {
+            /// Every kernel, in the order of their numbers.
+            pub const ALL: &'static [Kernel] = &[$(Kernel::$name,)*];
+
+            /// How each operand is used.
+            pub const fn accesses(self) -> &'static [Access] {
+                match self {
+                    $(Kernel::$name => &[$(Access::$access),*],)*
+                }
+            }
+
+            /// The kernel's name, as in the source.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Kernel::$name => stringify!($name),)*
+                }
+            }
+
+            /// The name of each operand.
+            pub const fn operand_names(self) -> &'static [&'static str] {
+                match self {
+                    $(Kernel::$name => &[$(stringify!($operand)),*],)*
+                }
+            }
+        }
+    };
+}
+
+kernels! {
+    Copy: [Read src, Write dst],
+    /// Strided blocks of `src`, one after the other.
+    Gather: [Read src, Write dst],
+    /// The blocks of `src`, strided.
+    Scatter: [Read src, Update dst],
+    SwapAxes: [Read src, Write dst],
+    Fill: [Write dst],
+    AddAssign: [Read src, Update dst],
+    SubAssign: [Read src, Update dst],
+    MulAssign: [Read src, Update dst],
+    Scalar: [Update dst],
+    ActivationForward: [Update y],
+    ActivationBackward: [Read y, Update dy],
+    DenseForward: [Read x, Read w, Read b, Write y],
+    DenseBackwardData: [Read delta, Read w, Write dx],
+    DenseBackwardDataAdd: [Read delta, Read w, Update dx],
+    DenseGrad: [Read delta, Read x0, Read x1, Update dw],
+    DenseUpdate: [Read delta, Read x0, Read x1, Update w, Update m, Write tile],
+    BiasGrad: [Read delta, Update db],
+    BiasUpdate: [Read delta, Update b, Update m],
+    EmbeddingForward: [Read tokens, Read w, Write y],
+    EmbeddingGrad: [Read tokens, Read dy, Update dw],
+    EmbeddingUpdate: [Read tokens, Read dy, Update w, Update m, Write tile],
+    RnnForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Write h],
+    RnnBackward: [Read dh_all, Read h, Read wh, Update dh, Write delta],
+    LstmForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Read c0, Write gates, Write c, Write h],
+    LstmBackward: [Read dh_all, Read c, Read c0, Read wh, Update gates, Update dh, Update dc],
+    GruForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Write gates, Write h],
+    GruBackward: [Read dh_all, Read h, Read h0, Read wh, Update gates, Update dh],
+    SequenceLastForward: [Read x, Read lengths, Write y],
+    SequenceLastBackward: [Read dy, Read lengths, Write dx],
+    SequenceMask: [Read lengths, Update y],
+    MeanForward: [Read x, Write y],
+    MeanBackward: [Read dy, Write dx],
+    Dropout: [Update y],
+    SoftmaxForward: [Update y],
+    SoftmaxBackward: [Read p, Read label, Write dx],
+    SoftmaxBackwardProb: [Read p, Read label, Write dx],
+    LinearRegressionBackward: [Read o, Read label, Write dx],
+    /// Fails, before anything is committed, if a value is not finite.
+    CheckFinite: [Read x],
+    /// The optimizer over a parameter whose gradient lies in a buffer (or is zero: left out).
+    Apply: [Read g, Update w, Update m],
+}
+
+/// One kernel call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    pub kernel: Kernel,
+    /// Rows of [`Plan::spans`].
+    pub operands: Rows,
+    /// Rows of [`Plan::ints`].
+    pub ints: Rows,
+}
+
+/// What a data or label slice must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortKind {
+    F32,
+    /// Token ids, class labels or sequence lengths: each at least `min` and at most `max`, or equal to
+    /// `ignore`.
+    U16 {
+        min: u16,
+        max: u16,
+        ignore: Option<u16>,
+    },
+}
+
+/// One data or label input of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    pub kind: PortKind,
+    /// Elements, batch included.
+    pub len: u32,
+}
+
+/// The calls of one bucket in one mode. Empty ranges where the plan has no such thing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Rows of [`Plan::calls`].
+    pub forward: Rows,
+    /// Rows of [`Plan::calls`].
+    pub backward: Rows,
+    /// Rows of [`Plan::calls`]: checks that change nothing, run before `update`.
+    pub check: Rows,
+    /// Rows of [`Plan::calls`].
+    pub update: Rows,
+    /// Rows of [`Plan::ports`]: the head gradients that `backward_from` takes, one for each head that is
+    /// neither a loss nor behind a BlockGrad.
+    pub head_grads: Rows,
+    /// Rows of [`Plan::spans`], one for each head.
+    pub outputs: Rows,
+    /// Rows of [`Plan::spans`], one for each data input; empty unless `inputs_need_grad`.
+    pub input_grads: Rows,
+}
+
+/// One bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketPlan {
+    /// The bucket key, usually the number of time steps.
+    pub key: u32,
+    /// Rows of [`Plan::ports`].
+    pub data: Rows,
+    /// Rows of [`Plan::ports`].
+    pub labels: Rows,
+    pub infer: Program,
+    pub train: Program,
+}
+
+/// Where a parameter's value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Home {
+    /// Where it lies in the blob: frozen, or the plan is for inference.
+    Flash,
+    /// In the arena, from this offset on: trainable.
+    Arena(u32),
+}
+
+/// One parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// Elements.
+    pub len: u32,
+    /// First element in the blob's payload.
+    pub flash: u32,
+    pub home: Home,
+    /// Offset of the optimizer's state in the arena.
+    pub state: Option<u32>,
+    /// Offset of the held gradient in the arena.
+    pub grad: Option<u32>,
+    pub lr_mult: f32,
+    pub wd_mult: f32,
+}
+
+/// How the plan trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Train {
+    /// Not at all: all parameters stay in flash.
+    None,
+    /// No gradient buffers: backward leaves deltas, update forms and applies dW.
+    Fused,
+    /// One gradient buffer per trainable parameter.
+    Held,
+}
+
+/// A planned network.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// Fingerprint of the parameter schema (names, shapes, dtypes, layout): what a blob must match.
+    pub schema: u64,
+    /// Fingerprint of the plan itself.
+    pub fingerprint: u64,
+    pub recipe: Recipe,
+    pub train: Train,
+    /// Rows of a batch; the default of `rescale_grad` is one over it.
+    pub batch_size: u32,
+    /// Elements of the arena.
+    pub arena_len: u32,
+    /// Elements at the arena's start that outlive a step: parameters, optimizer state, carried states,
+    /// held gradients.
+    pub persistent_len: u32,
+    /// Elements of the blob's payload.
+    pub flash_len: u32,
+    /// The bucket that is current after `bind`.
+    pub default_bucket: u16,
+    pub params: &'a [Param],
+    /// Carried states, all in the arena.
+    pub states: &'a [Span],
+    pub buckets: &'a [BucketPlan],
+    pub ports: &'a [Port],
+    pub calls: &'a [Call],
+    pub spans: &'a [Span],
+    pub ints: &'a [u32],
+}
+
+/// A bucket by its position in [`Plan::buckets`]; what the generated `Bucket` enum turns into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BucketIndex(pub u16);
+
+impl<'a> Plan<'a> {
+    /// The bucket at `index`.
+    pub fn bucket(&self, index: BucketIndex) -> Option<&'a BucketPlan> {
+        self.buckets.get(usize::from(index.0))
+    }
+
+    /// The smallest bucket whose key is at least `len`.
+    pub fn fitting(&self, len: usize) -> Option<BucketIndex> {
+        let fits = |(_, bucket): &(usize, &BucketPlan)| bucket.key as usize >= len;
+        let best = self
+            .buckets
+            .iter()
+            .enumerate()
+            .filter(fits)
+            .min_by_key(|(_, bucket)| bucket.key)?;
+        Some(BucketIndex(best.0 as u16))
+    }
+}
