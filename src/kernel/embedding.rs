@@ -1,0 +1,90 @@
+//! Rows of a table, chosen by token.
+//!
+//! R tokens, V rows in the table, D values in each.
+//!
+//! Fixed order: the gradient of a row is its present value plus dy of each place that holds its token, in the order
+//! of the places. A token beyond the table has no row: its y is left as it is, its dy goes nowhere.
+
+use super::elementwise::{add_assign, assign};
+use super::finite::all_finite;
+use super::rows::{row, row_mut, rows, rows_mut};
+use crate::optim::{Optimizer, Overflow, Rate};
+
+/// y = w\[token\]
+pub fn forward(
+    tokens: &[u16], // [R]
+    w: &[f32],      // [V, D]
+    y: &mut [f32],  // [R, D]
+    width: usize,
+) {
+    for (token, y) in tokens.iter().zip(rows_mut(y, width)) {
+        if let Some(w) = row(w, usize::from(*token), width) {
+            assign(y, w);
+        }
+    }
+}
+
+/// dw\[token\] += dy
+pub fn grad(
+    tokens: &[u16], // [R]
+    dy: &[f32],     // [R, D]
+    dw: &mut [f32], // [V, D]
+    width: usize,
+) {
+    for (token, dy) in tokens.iter().zip(rows(dy, width)) {
+        if let Some(dw) = row_mut(dw, usize::from(*token), width) {
+            add_assign(dw, dy);
+        }
+    }
+}
+
+/// The gradient of [`grad`], onto zeros, given to the optimizer row by row as it is formed: the same bits.
+/// A row without a token has a gradient of zero, so that it still decays and keeps its momentum.
+///
+/// # Errors
+/// A gradient or a new weight is not finite. The rows before it are updated already.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "three operands of a gather and four of an update"
+)]
+pub fn update<T: Optimizer>(
+    optimizer: T,
+    rate: Rate,
+    tokens: &[u16],   // [R]
+    dy: &[f32],       // [R, D]
+    w: &mut [f32],    // [V, D]
+    m: &mut [f32],    // [V, D] or empty
+    tile: &mut [f32], // [D], overwritten
+    width: usize,
+) -> Result<(), Overflow> {
+    let mut states = rows_mut(m, width);
+    for (index, w) in rows_mut(w, width).enumerate() {
+        let g = gradient_row(tokens, dy, tile, width, index);
+        let m = states.next().unwrap_or(&mut []);
+        if !all_finite(g) || !optimizer.apply(rate, w, g, m) {
+            return Err(Overflow);
+        }
+    }
+    Ok(())
+}
+
+/// The gradient of one row of the table, in `tile`; empty if no place holds its token.
+fn gradient_row<'a>(
+    tokens: &[u16],
+    dy: &[f32],
+    tile: &'a mut [f32],
+    width: usize,
+    index: usize,
+) -> &'a [f32] {
+    let mut used = false;
+    for (token, dy) in tokens.iter().zip(rows(dy, width)) {
+        if usize::from(*token) == index {
+            if !used {
+                tile.fill(0.0);
+                used = true;
+            }
+            add_assign(tile, dy);
+        }
+    }
+    if used { tile } else { &[] }
+}

@@ -1,0 +1,29 @@
+//! The arithmetic: one file per family of operators, forward beside backward, over plain slices.
+//!
+//! A kernel is total: it never panics, and on slices of the wrong length it computes less. The planner and `bind`
+//! check lengths once, so no kernel checks them again. Sizes are letters, declared where a file begins; the shape
+//! of a buffer stands beside it; a gradient is called `d` and the name of the value it belongs to.
+//!
+//! The order of every sum is part of the contract (recipe `exact`): one sequential sum per output, from +0, in the
+//! order that the file's head gives, by separate multiplications and additions. Several outputs at a time are fine,
+//! as each has its own accumulator.
+
+pub mod activation;
+pub mod dense;
+pub mod dropout;
+pub mod elementwise;
+pub mod embedding;
+pub mod finite;
+pub mod gru;
+pub mod layout;
+pub mod lstm;
+pub mod recurrent;
+pub mod reduce;
+pub mod regression;
+pub mod rnn;
+pub mod rows;
+pub mod sequence;
+pub mod softmax;
+
+#[cfg(test)]
+mod tests;

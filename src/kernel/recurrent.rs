@@ -1,0 +1,115 @@
+//! What the recurrent layers share: their sizes, their weights, and where their states are kept.
+//!
+//! T steps, N batch, D inputs, H hidden, G gates; a layer is time-major: x is `[T, N, D]`, h is `[T, N, H]`.
+//!
+//! Fixed order: the product with the input and the product with the state are two sums, each with its bias added,
+//! and then the two are added. T is what `x` is long enough for.
+
+use super::elementwise::assign;
+
+/// The sizes of one layer, and what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dims {
+    /// N
+    pub batch: usize,
+    /// D
+    pub inputs: usize,
+    /// H
+    pub hidden: usize,
+    pub keep: Keep,
+}
+
+/// What a layer keeps of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// For training: gates `[T, N, S]`, c `[T, N, H]`, h `[T, N, H]`.
+    All,
+    /// Every output: gates `[S]`, c `[N, H]`, h `[T, N, H]`.
+    Outputs,
+    /// The last output: gates `[S]`, c `[N, H]`, h `[N, H]`.
+    Last,
+}
+
+/// The weights of one layer; a bias may be empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a> {
+    /// `[G H, D]`
+    pub wi: &'a [f32],
+    /// `[G H]`
+    pub bi: &'a [f32],
+    /// `[G H, H]`
+    pub wh: &'a [f32],
+    /// `[G H]`
+    pub bh: &'a [f32],
+}
+
+/// A state that changes from step to step, each step in rows of its own or all in the same.
+pub(crate) struct Running<'a> {
+    values: &'a mut [f32],
+    initial: &'a [f32],
+    len: usize,
+    every_step: bool,
+    at: usize,
+    begun: bool,
+}
+
+impl<'a> Running<'a> {
+    /// `len` values for each step; an empty `initial` is zeros.
+    pub fn new(values: &'a mut [f32], initial: &'a [f32], len: usize, every_step: bool) -> Self {
+        Self {
+            values,
+            initial,
+            len,
+            every_step,
+            at: 0,
+            begun: false,
+        }
+    }
+
+    /// The next step's place, holding the state before it, and whether that state is more than the lack of one.
+    pub fn step(&mut self) -> Option<(&mut [f32], bool)> {
+        let (past, future) = self.values.split_at_mut_checked(self.at)?;
+        let now = future.get_mut(..self.len)?;
+        let known = self.begun || !self.initial.is_empty();
+        if !known {
+            now.fill(0.0);
+        } else if !self.begun {
+            assign(now, self.initial);
+        } else if self.every_step {
+            assign(now, past.get(past.len().saturating_sub(self.len)..)?);
+        }
+        self.begun = true;
+        if self.every_step {
+            self.at = self.at.saturating_add(self.len);
+        }
+        Some((now, known))
+    }
+}
+
+/// The gates: a row for every step and sequence, or one that they share.
+pub(crate) struct Gates<'a> {
+    values: &'a mut [f32],
+    len: usize,
+    at: usize,
+    every_row: bool,
+}
+
+impl<'a> Gates<'a> {
+    pub fn new(values: &'a mut [f32], len: usize, every_row: bool) -> Self {
+        Self {
+            values,
+            len,
+            at: 0,
+            every_row,
+        }
+    }
+
+    pub fn row(&mut self) -> Option<&mut [f32]> {
+        let from = self.at;
+        let to = from.saturating_add(self.len);
+        if self.every_row {
+            self.at = to;
+        }
+        self.values.get_mut(from..to)
+    }
+}

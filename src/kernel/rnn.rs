@@ -1,0 +1,138 @@
+//! One plain recurrent layer: h = act(x wi^T + bi + (h' wh^T + bh)), act relu or tanh.
+//!
+//! T steps, N batch, D inputs, H hidden.
+//!
+//! Fixed order: the two products as in [`super::recurrent`]. Steps backward from the last; in each, all sequences
+//! of the batch in turn.
+
+use super::activation::{relu, relu_slope, tanh_slope};
+use super::dense::Dense;
+use super::elementwise::add_assign;
+use super::recurrent::{Dims, Keep, Running, Weights};
+use super::rows::{rows, rows_mut};
+use crate::math::Math;
+
+/// The activation; the numbers are those that a plan stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mode {
+    Relu = 0,
+    Tanh = 1,
+}
+
+impl Mode {
+    /// The mode with this number.
+    pub const fn from_u32(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Relu,
+            1 => Self::Tanh,
+            _ => return None,
+        })
+    }
+}
+
+/// The operands of [`forward`]; the size of `h` as [`Keep`] says (there are no gates and no c).
+#[derive(Debug)]
+pub struct Forward<'a> {
+    /// `[T, N, D]`
+    pub x: &'a [f32],
+    pub weights: Weights<'a>,
+    /// `[N, H]`, or empty for zeros
+    pub h0: &'a [f32],
+    /// `[H]`, overwritten: one row of sums
+    pub sums: &'a mut [f32],
+    /// `[T, N, H]` or `[N, H]`
+    pub h: &'a mut [f32],
+}
+
+/// Every step of a layer.
+pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
+    let Dims {
+        batch,
+        inputs,
+        hidden,
+        keep,
+    } = dims;
+    let mut h = Running::new(
+        io.h,
+        io.h0,
+        batch.saturating_mul(hidden),
+        keep != Keep::Last,
+    );
+    let input = Dense {
+        inputs,
+        outputs: hidden,
+    };
+    let state = Dense {
+        inputs: hidden,
+        outputs: hidden,
+    };
+    let Weights { wi, bi, wh, bh } = io.weights;
+    let Some(sums) = io.sums.get_mut(..hidden) else {
+        return;
+    };
+
+    for x in rows(io.x, batch.saturating_mul(inputs)) {
+        let Some((h, known)) = h.step() else { return };
+        for (x, h) in rows(x, inputs).zip(rows_mut(h, hidden)) {
+            input.row(x, wi, bi, sums, false);
+            state.row(if known { h } else { &[] }, wh, bh, sums, true);
+            for (h, sum) in h.iter_mut().zip(sums.iter()) {
+                *h = match mode {
+                    Mode::Relu => relu(*sum),
+                    Mode::Tanh => math.tanh(*sum),
+                };
+            }
+        }
+    }
+}
+
+/// The operands of [`backward`], after a forward with every step's h.
+#[derive(Debug)]
+pub struct Backward<'a> {
+    /// `[H, H]`
+    pub wh: &'a [f32],
+    /// `[T, N, H]`
+    pub h: &'a [f32],
+    /// `[T, N, H]`: the gradients of the sums before activation, out
+    pub delta: &'a mut [f32],
+    /// `[T, N, H]`: the gradient of each step's h, or empty for none
+    pub dh_all: &'a [f32],
+    /// `[N, H]`: the gradient of the last h (besides `dh_all`) in, of h0 out
+    pub dh: &'a mut [f32],
+}
+
+/// The deltas of every step and the gradient of the initial state.
+///
+/// delta = dh act'; dh' = +0, plus delta wh over wh's rows ascending, plus `dh_all` of the step before.
+pub fn backward(dims: Dims, mode: Mode, io: Backward<'_>) {
+    let Dims { batch, hidden, .. } = dims;
+    let state_len = batch.saturating_mul(hidden);
+    let state = Dense {
+        inputs: hidden,
+        outputs: hidden,
+    };
+    let mut dh_all = rows(io.dh_all, state_len);
+
+    for (delta, h) in rows_mut(io.delta, state_len)
+        .rev()
+        .zip(rows(io.h, state_len).rev())
+    {
+        if let Some(dh_now) = dh_all.next_back() {
+            add_assign(io.dh, dh_now);
+        }
+        let rows = rows_mut(delta, hidden)
+            .zip(rows(h, hidden))
+            .zip(rows_mut(io.dh, hidden));
+        for ((delta, h), dh) in rows {
+            for ((delta, h), dh) in delta.iter_mut().zip(h).zip(dh.iter()) {
+                *delta = match mode {
+                    Mode::Relu => *dh * relu_slope(*h),
+                    Mode::Tanh => *dh * tanh_slope(*h),
+                };
+            }
+            dh.fill(0.0);
+            state.backward_row(delta, io.wh, dh);
+        }
+    }
+}
