@@ -9,6 +9,7 @@
 //! as each has its own accumulator.
 
 pub mod activation;
+pub mod call;
 pub mod dense;
 pub mod dropout;
 pub mod elementwise;

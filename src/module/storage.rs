@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use super::{BucketingModule, Stage};
 use crate::arena::lent;
-use crate::blob::{self, Entry, FlashSource, ReadFailure, Sink, WriteError, align_words};
+use crate::blob::{self, Entry, FlashSource, ReadFailure, Sink, align_words};
 use crate::error::{LoadError, SaveError};
 use crate::model::Model;
 use crate::plan::{Home, Plan, Space, Span};

@@ -10,6 +10,12 @@ pub trait Optimizer: Copy {
     /// Changes the weights `w` and their state `m` by the gradient `g`; true if all new weights are finite.
     /// `m` is empty for a parameter without state; an empty `g` is a gradient of zeros.
     fn apply(&self, rate: Rate, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool;
+
+    /// Learning rate and weight decay, before a parameter's multipliers.
+    fn rate(&self) -> Rate;
+
+    /// The same optimizer for batches of `batch_size` rows: fills in what MXNet derives from it.
+    fn for_batch(self, batch_size: u32) -> Self;
 }
 
 /// The rates of one parameter: the optimizer's, times the parameter's `lr_mult` and `wd_mult`.

@@ -16,8 +16,8 @@ pub struct Sgd {
     /// Used for parameters that have a state.
     pub momentum: f32,
     pub wd: f32,
-    /// What gradients are multiplied by: usually 1 / batch.
-    pub rescale_grad: f32,
+    /// What gradients are multiplied by; `None` becomes one over the batch size in `init_optimizer`.
+    pub rescale_grad: Option<f32>,
     /// None, zero and less: gradients are not cut.
     pub clip_gradient: Option<f32>,
 }
@@ -29,34 +29,31 @@ impl Default for Sgd {
             learning_rate: 0.01,
             momentum: 0.0,
             wd: 0.0,
-            rescale_grad: 1.0,
+            rescale_grad: None,
             clip_gradient: None,
         }
     }
 }
 
 impl Sgd {
-    /// The rates of a parameter with these multipliers.
-    pub fn rate(&self, lr_mult: f32, wd_mult: f32) -> Rate {
-        Rate {
-            lr: self.learning_rate * lr_mult,
-            wd: self.wd * wd_mult,
-        }
+    /// What gradients are multiplied by.
+    fn scale(&self) -> f32 {
+        self.rescale_grad.unwrap_or(1.0)
     }
 
     /// Adds -(lr wd) w - lr clip(s g) to w.
     #[inline]
     fn plain(&self, rate: Rate, w: &mut [f32], g: &[f32], clip: impl Fn(f32) -> f32) -> bool {
-        let decay = rate.lr * rate.wd;
+        let (decay, scale) = (rate.lr * rate.wd, self.scale());
         let mut ok = true;
         if decay == 0.0 {
             for (w, g) in w.iter_mut().zip(g) {
-                *w -= rate.lr * clip(self.rescale_grad * g);
+                *w -= rate.lr * clip(scale * g);
                 ok &= finite(*w);
             }
         } else {
             for (w, g) in w.iter_mut().zip(g) {
-                *w += -(decay * *w) - rate.lr * clip(self.rescale_grad * g);
+                *w += -(decay * *w) - rate.lr * clip(scale * g);
                 ok &= finite(*w);
             }
         }
@@ -74,9 +71,9 @@ impl Sgd {
         m: &mut [f32],
         clip: impl Fn(f32) -> f32,
     ) -> bool {
-        let mut ok = true;
+        let (scale, mut ok) = (self.scale(), true);
         for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
-            *m = momentum * *m - lr * clip(self.rescale_grad * g);
+            *m = momentum * *m - lr * clip(scale * g);
             *w += *m;
             ok &= finite(*w);
         }
@@ -123,6 +120,21 @@ impl Optimizer for Sgd {
             (_, false, Some(bound)) => {
                 self.with_state(momentum, rate.lr, w, g, m, |g| cut(g, bound))
             }
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        Rate {
+            lr: self.learning_rate,
+            wd: self.wd,
+        }
+    }
+
+    fn for_batch(self, batch_size: u32) -> Self {
+        let rescale_grad = self.rescale_grad.or(Some(1.0 / batch_size.max(1) as f32));
+        Self {
+            rescale_grad,
+            ..self
         }
     }
 }
