@@ -1,0 +1,83 @@
+//! Which function computes which operator, and how many inputs it takes.
+
+use tinpail_plan::Op;
+use tinpail_plan::symbol::Node;
+
+use super::{Context, Outcome, linear, pointwise, reduce, rnn, sequence, shape, softmax};
+use crate::Tensor;
+
+/// The outputs of an operator.
+pub(super) fn apply(
+    node: &Node,
+    inputs: &[&Tensor],
+    context: &mut Context,
+) -> Outcome<Vec<Tensor>> {
+    let one = |outcome: Outcome<Tensor>| outcome.map(|tensor| vec![tensor]);
+    match (&node.op, inputs) {
+        (Op::Zeros { shape }, []) => one(shape::zeros(shape, context.batch)),
+        (Op::FullyConnected(attrs), [data, weight]) if attrs.no_bias => {
+            one(linear::fully_connected(attrs, data, weight, None))
+        }
+        (Op::FullyConnected(attrs), [data, weight, bias]) if !attrs.no_bias => {
+            one(linear::fully_connected(attrs, data, weight, Some(bias)))
+        }
+        (Op::Embedding(attrs), [data, weight]) => one(linear::embedding(attrs, data, weight)),
+        (Op::Activation(act), [data]) => Ok(vec![pointwise::activation(
+            *act,
+            data,
+            &mut context.branches,
+        )]),
+        (Op::ElemwiseAdd, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x + y)),
+        (Op::ElemwiseSub, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x - y)),
+        (Op::ElemwiseMul, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x * y)),
+        (Op::Scalar(op, scalar), [data]) => Ok(vec![pointwise::scalar(*op, *scalar, data)]),
+        (Op::Dropout { p }, [data]) => one(pointwise::dropout(&node.name, *p, data, context.mode)),
+        (Op::BlockGrad, [data]) | (Op::LinearRegressionOutput { .. }, [data, _]) => {
+            Ok(vec![(*data).clone()])
+        }
+        (Op::Mean { axes, keepdims }, [data]) => one(reduce::mean(axes, *keepdims, data)),
+        (Op::Reshape { shape, reverse }, [data]) => one(shape::reshape(shape, *reverse, data)),
+        (Op::ExpandDims { axis }, [data]) => one(shape::expand_dims(*axis, data)),
+        (Op::SwapAxis { dim1, dim2 }, [data]) => one(shape::swap_axis(*dim1, *dim2, data)),
+        (Op::Concat { dim }, parts) => one(shape::concat(*dim, parts)),
+        (
+            Op::SliceChannel {
+                num_outputs,
+                axis,
+                squeeze_axis,
+            },
+            [data],
+        ) => shape::slice_channel(*num_outputs, *axis, *squeeze_axis, data),
+        (Op::ParamSlice { offset, shape }, [data]) => one(shape::param_slice(*offset, shape, data)),
+        (
+            Op::SequenceLast {
+                use_sequence_length,
+                axis,
+            },
+            [data, lengths @ ..],
+        ) if lengths.len() == usize::from(*use_sequence_length) => {
+            one(sequence::last(*axis, data, lengths.first().copied()))
+        }
+        (
+            Op::SequenceMask {
+                use_sequence_length,
+                value,
+                axis,
+            },
+            [data, lengths @ ..],
+        ) if lengths.len() == usize::from(*use_sequence_length) => one(sequence::mask(
+            *axis,
+            *value,
+            data,
+            lengths.first().copied(),
+        )),
+        (Op::Rnn(attrs), [data, parameters, states @ ..]) => {
+            rnn::fused(&node.name, attrs, data, parameters, states, context)
+        }
+        (Op::RnnLayer { mode, hidden }, [data, weights @ ..]) => {
+            rnn::layer(*mode, *hidden, data, weights, &mut context.branches)
+        }
+        (Op::SoftmaxOutput(attrs), [data, _]) => one(softmax::forward(attrs, data)),
+        (_, inputs) => Err(format!("{} inputs", inputs.len())),
+    }
+}

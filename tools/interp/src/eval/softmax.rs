@@ -1,0 +1,54 @@
+//! Softmax of SoftmaxOutput: which elements of its data make a row.
+
+use tinpail_plan::symbol::SoftmaxOutput;
+
+use super::{Outcome, ensure};
+use crate::Tensor;
+
+/// The rows that softmax runs over, each the positions of its K classes in the data; row j belongs to label
+/// j. `multi_output`: axis 1 of (N, K, ...), rows in the order (N, ...); `preserve_shape`: the last axis;
+/// otherwise all axes but the first.
+pub(crate) fn rows(attrs: &SoftmaxOutput, shape: &[usize]) -> Outcome<Vec<Vec<usize>>> {
+    let rank = shape.len();
+    let axes = if attrs.multi_output { 2 } else { 1 };
+    ensure(rank >= axes && !shape.contains(&0), || {
+        format!("data {shape:?}")
+    })?;
+    let from = |axis: usize| shape[axis..].iter().product::<usize>();
+    // (outer, classes, inner)
+    let (classes, inner) = if attrs.multi_output {
+        (shape[1], from(2))
+    } else if attrs.preserve_shape {
+        (shape[rank - 1], 1)
+    } else {
+        (from(1), 1)
+    };
+    let outer = from(0) / classes / inner;
+    Ok((0..outer * inner)
+        .map(|row| {
+            let (o, i) = (row / inner, row % inner);
+            (0..classes)
+                .map(|k| (o * classes + k) * inner + i)
+                .collect()
+        })
+        .collect())
+}
+
+/// ln of the sum of e^x over the row, without overflow.
+pub(crate) fn log_sum_exp(data: &Tensor, row: &[usize]) -> f64 {
+    let x = || row.iter().map(|&at| data.data[at]);
+    let max = x().fold(f64::NEG_INFINITY, f64::max);
+    max + x().map(|x| (x - max).exp()).sum::<f64>().ln()
+}
+
+/// p = e^x / sum e^x over each row; the shape stays.
+pub(super) fn forward(attrs: &SoftmaxOutput, data: &Tensor) -> Outcome<Tensor> {
+    let mut p = data.clone();
+    for row in rows(attrs, &data.shape)? {
+        let log_sum = log_sum_exp(data, &row);
+        for &at in &row {
+            p.data[at] = (data.data[at] - log_sum).exp();
+        }
+    }
+    Ok(p)
+}

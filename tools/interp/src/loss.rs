@@ -1,0 +1,166 @@
+//! The scalar whose gradient is what MXNet's `backward` gives.
+//!
+//! It is the sum of
+//!
+//! - for each loss layer that the heads depend on, the function whose derivative is the gradient that the
+//!   layer documents, whatever gradient comes in from its head;
+//! - for each other head, the sum of head gradient times output.
+//!
+//! What MXNet passes no gradient through is held constant: see [`Frozen`].
+
+use tinpail_plan::symbol::{Normalization, SoftmaxOutput};
+use tinpail_plan::{Net, Op};
+
+use crate::eval::{self, Outcome, Values, softmax};
+use crate::frozen::{self, Frozen, freeze};
+use crate::{InterpError, Mode, Tensor, Tensors};
+
+/// The loss of `net` at `args`.
+///
+/// `head_grads` has one tensor for each head, of its shape; those of loss layers and of BlockGrad are
+/// ignored, and where there are no other heads it may be empty.
+pub fn loss(
+    net: &Net,
+    args: &Tensors,
+    mode: Mode,
+    head_grads: &[Tensor],
+) -> Result<f64, InterpError> {
+    loss_at(net, args, mode, head_grads, &freeze(net, args, mode)?)
+}
+
+/// The loss at perturbed `args`, with what is constant as in `frozen`, which is of the same network at the
+/// unperturbed arguments.
+pub fn loss_at(
+    net: &Net,
+    args: &Tensors,
+    mode: Mode,
+    head_grads: &[Tensor],
+    frozen: &Frozen,
+) -> Result<f64, InterpError> {
+    let values = eval::run(net, args, mode, Some(frozen))?;
+    Ok(of_heads(net, &values, head_grads)? + of_loss_layers(net, &values, frozen)?)
+}
+
+/// The sum of head gradient times output over the heads that have a gradient from outside.
+fn of_heads(net: &Net, values: &Values, head_grads: &[Tensor]) -> Result<f64, InterpError> {
+    if !head_grads.is_empty() && head_grads.len() != net.heads.len() {
+        let (given, heads) = (head_grads.len(), net.heads.len());
+        return Err(InterpError::HeadGrads(format!("{given} for {heads} heads")));
+    }
+    let mut sum = 0.0;
+    for (index, &head) in net.heads.iter().enumerate() {
+        if frozen::output_is_constant(&net.node(head).op) {
+            continue;
+        }
+        let output = values.of(head);
+        let grad = (head_grads.get(index))
+            .filter(|grad| grad.shape == output.shape && grad.is_whole())
+            .ok_or_else(|| {
+                let name = net.output_name(head);
+                InterpError::HeadGrads(format!("none of shape {:?} for {name}", output.shape))
+            })?;
+        let products = output.data.iter().zip(&grad.data).map(|(y, dy)| y * dy);
+        sum += products.sum::<f64>();
+    }
+    Ok(sum)
+}
+
+/// The losses of all loss layers that the heads depend on.
+fn of_loss_layers(net: &Net, values: &Values, frozen: &Frozen) -> Result<f64, InterpError> {
+    let needed = eval::needed(net);
+    let mut sum = 0.0;
+    for (node, _) in (net.nodes.iter().zip(needed)).filter(|&(_, needed)| needed) {
+        let (Op::SoftmaxOutput(_) | Op::LinearRegressionOutput { .. }, &[data, label]) =
+            (&node.op, node.inputs.as_slice())
+        else {
+            continue;
+        };
+        let (data, label) = (values.of(data), frozen.values.of(label));
+        let loss = match &node.op {
+            Op::SoftmaxOutput(attrs) => softmax_output(attrs, data, label),
+            Op::LinearRegressionOutput { grad_scale } => regression(*grad_scale, data, label),
+            _ => Ok(0.0),
+        };
+        sum += loss.map_err(|what| InterpError::Op {
+            op: node.op.mxnet_name(),
+            node: node.name.clone(),
+            what,
+        })?;
+    }
+    Ok(sum)
+}
+
+/// The loss of SoftmaxOutput over data x with p = softmax(x) and targets t from the labels:
+///
+/// grad_scale / N * sum over rows of (ln sum_k e^x_k - sum_k t_k x_k), whose derivative is
+/// (p - t) grad_scale / N. Where the targets of a row sum to 1 that is - sum_k t_k ln p_k.
+///
+/// - A label of the shape of the data holds the targets themselves, and N is 1.
+/// - Otherwise a label is truncated to an integer, the true class, whose target is 1 (1 - a with
+///   `smooth_alpha` a, and a / (K - 1) for the others). A row whose label is `ignore_label` does not count
+///   with `use_ignore`.
+/// - N: null 1, batch the number of labels, valid the number of those that are not `ignore_label`, at least
+///   1, whether or not `use_ignore` is set. With `multi_output` on (N, K, S): null S, batch N S, valid the
+///   same as before.
+fn softmax_output(attrs: &SoftmaxOutput, data: &Tensor, label: &Tensor) -> Outcome<f64> {
+    let rows = softmax::rows(attrs, &data.shape)?;
+    let scale = f64::from(attrs.grad_scale);
+    if label.shape == data.shape {
+        let row_loss = |row: &Vec<usize>| {
+            let hit: f64 = row.iter().map(|&at| label.data[at] * data.data[at]).sum();
+            softmax::log_sum_exp(data, row) - hit
+        };
+        return Ok(scale * rows.iter().map(row_loss).sum::<f64>());
+    }
+    if label.data.len() != rows.len() {
+        return Err(format!(
+            "{} labels for {} rows of {:?}",
+            label.data.len(),
+            rows.len(),
+            data.shape
+        ));
+    }
+    let alpha = f64::from(attrs.smooth_alpha);
+    if alpha != 0.0 && attrs.multi_output {
+        return Err("smooth_alpha with multi_output: what MXNet does then is not recorded".into());
+    }
+    let ignored = |label: f64| label.trunc() == f64::from(attrs.ignore_label);
+    let mut sum = 0.0;
+    for (row, &label) in rows.iter().zip(&label.data) {
+        if attrs.use_ignore && ignored(label) {
+            continue;
+        }
+        sum += softmax::log_sum_exp(data, row);
+        for (class, &at) in row.iter().enumerate() {
+            let target = match (class as f64 == label.trunc(), row.len()) {
+                (true, _) => 1.0 - alpha,
+                (false, classes) => alpha / (classes - 1) as f64,
+            };
+            sum -= target * data.data[at];
+        }
+    }
+    let spatial = match attrs.multi_output {
+        true => rows.len() / data.shape[0],
+        false => 1,
+    };
+    let divisor = match attrs.normalization {
+        Normalization::Null => spatial,
+        Normalization::Batch => rows.len(),
+        Normalization::Valid => {
+            let valid = label.data.iter().filter(|&&label| !ignored(label));
+            valid.count().max(1)
+        }
+    };
+    Ok(sum * scale / divisor as f64)
+}
+
+/// grad_scale / (label elements per sample) * sum of (o - y)^2 / 2, whose derivative is
+/// (o - y) grad_scale / (label elements per sample); not divided by the batch size.
+fn regression(grad_scale: f32, data: &Tensor, label: &Tensor) -> Outcome<f64> {
+    if label.data.len() != data.data.len() || label.shape.is_empty() {
+        return Err(format!("label {:?} for {:?}", label.shape, data.shape));
+    }
+    let per_sample: usize = label.shape[1..].iter().product();
+    let squares = (data.data.iter().zip(&label.data)).map(|(o, y)| (o - y).powi(2) / 2.0);
+    Ok(squares.sum::<f64>() * f64::from(grad_scale) / per_sample as f64)
+}
