@@ -1,1 +1,47 @@
-fn main() {}
+//! The project's own chores. `cargo xtask help` lists them.
+
+mod boards;
+mod cmd;
+mod elf;
+mod memory;
+mod process;
+mod project;
+mod qemu;
+mod setup;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Sets up, tests and shows tinpail")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing: cross targets and QEMU
+    Setup(cmd::setup::Args),
+    /// Run all tests: the host's, and the firmware's in QEMU
+    Test(cmd::test::Args),
+    /// Build the firmware, boot it on each emulated board and show what it does
+    Demo,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(args) => cmd::setup::run(&args),
+        Command::Test(args) => cmd::test::run(&args),
+        Command::Demo => cmd::demo::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

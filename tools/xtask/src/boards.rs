@@ -1,0 +1,123 @@
+//! The emulated boards and how their firmware is built.
+
+use std::{path::PathBuf, process::Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::{process, project::Project};
+
+pub struct Board {
+    /// The folder's name in boards/, and the package's.
+    pub name: &'static str,
+    pub machine: &'static str,
+    /// The first is what `cargo run` in the folder builds for.
+    pub targets: &'static [&'static str],
+    pub defmt: bool,
+}
+
+pub const BOARDS: [Board; 2] = [
+    Board {
+        name: "qemu-cortex-m4f",
+        machine: "mps2-an386",
+        targets: &["thumbv7em-none-eabihf"],
+        defmt: true,
+    },
+    Board {
+        name: "qemu-riscv32",
+        machine: "virt",
+        targets: &[
+            "riscv32imac-unknown-none-elf",
+            "riscv32imafc-unknown-none-elf",
+        ],
+        defmt: false,
+    },
+];
+
+/// Every target that a board is built for.
+pub fn targets() -> Vec<&'static str> {
+    BOARDS
+        .iter()
+        .flat_map(|board| board.targets)
+        .copied()
+        .collect()
+}
+
+pub struct Firmware {
+    pub board: &'static Board,
+    /// The binary's name.
+    pub name: String,
+    pub elf: PathBuf,
+}
+
+#[derive(Default)]
+pub struct Built {
+    pub firmware: Vec<Firmware>,
+    pub warnings: usize,
+}
+
+impl Board {
+    pub fn folder(&self, project: &Project) -> PathBuf {
+        project.boards().join(self.name)
+    }
+
+    /// Builds all of the board's binaries in the release profile. The files are replaced when the same target is built
+    /// with other features. The cross targets must have been set up.
+    pub fn build(
+        &'static self,
+        project: &Project,
+        target: &str,
+        features: &[&str],
+    ) -> Result<Built> {
+        let output = process::cargo()
+            .args([
+                "build",
+                "--release",
+                "--bins",
+                "--message-format=json",
+                "--quiet",
+            ])
+            .args(["--target", target, "--features", &features.join(",")])
+            .arg("--target-dir")
+            .arg(&project.boards_target)
+            .current_dir(self.folder(project))
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start cargo")?;
+        let messages =
+            String::from_utf8(output.stdout).context("cargo printed bytes that are not UTF-8")?;
+        let mut built = Built::default();
+        for line in messages.lines() {
+            let message: Value =
+                serde_json::from_str(line).with_context(|| format!("cargo printed {line}"))?;
+            match message["reason"].as_str() {
+                Some("compiler-message") => {
+                    eprint!(
+                        "{}",
+                        message["message"]["rendered"].as_str().unwrap_or_default()
+                    );
+                    built.warnings += usize::from(message["message"]["level"] == "warning");
+                }
+                Some("compiler-artifact") => built.firmware.extend(self.firmware(&message)),
+                _ => {}
+            }
+        }
+        ensure!(
+            output.status.success(),
+            "{} does not build for {target}",
+            self.name
+        );
+        if built.firmware.is_empty() {
+            bail!("{} has no binaries", self.name);
+        }
+        Ok(built)
+    }
+
+    fn firmware(&'static self, artifact: &Value) -> Option<Firmware> {
+        Some(Firmware {
+            board: self,
+            name: artifact["target"]["name"].as_str()?.to_owned(),
+            elf: artifact["executable"].as_str()?.into(),
+        })
+    }
+}
