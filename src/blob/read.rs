@@ -92,7 +92,9 @@ impl Source for &[u8] {
 
     fn read(&mut self, at: usize, out: &mut [u8]) -> Result<(), Self::Error> {
         let from = self.get(at..).unwrap_or(&[]);
-        out.iter_mut().zip(from).for_each(|(out, from)| *out = *from);
+        out.iter_mut()
+            .zip(from)
+            .for_each(|(out, from)| *out = *from);
         Ok(())
     }
 }
@@ -110,7 +112,10 @@ pub(crate) struct FlashSource<'f, F> {
 }
 
 impl<'f, F: ReadNorFlash> FlashSource<'f, F> {
-    const CHUNKS_FIT: () = assert!(CHUNK.is_multiple_of(F::READ_SIZE), "READ_SIZE must divide 64");
+    const CHUNKS_FIT: () = assert!(
+        CHUNK.is_multiple_of(F::READ_SIZE),
+        "READ_SIZE must divide 64"
+    );
 
     pub fn new(flash: &'f mut F, base: u32, capacity: usize) -> Self {
         let () = Self::CHUNKS_FIT;

@@ -259,7 +259,9 @@ fn check_values(needed: usize, values: &[f32]) -> Result<(), AccessError> {
 }
 
 fn write(arena: &mut [f32], span: Span, values: &[f32]) -> Result<(), AccessError> {
-    let words = arena.get_mut(span.range()).ok_or(AccessError::NotComputed)?;
+    let words = arena
+        .get_mut(span.range())
+        .ok_or(AccessError::NotComputed)?;
     words
         .iter_mut()
         .zip(values)

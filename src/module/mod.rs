@@ -129,7 +129,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             Home::Arena(home) => {
                 let (home, start) = (home as usize, param.flash as usize);
                 let len = param.len as usize;
-                flash.get(start..start + len).is_some() && persistent.get(home..home + len).is_some()
+                flash.get(start..start + len).is_some()
+                    && persistent.get(home..home + len).is_some()
             }
         });
         if !homes_fit {
@@ -305,10 +306,12 @@ fn check_batch<'p>(
     batch: &Batch<'_>,
     is_train: bool,
 ) -> Result<&'p BucketPlan, BatchError> {
-    let bucket = plan.bucket(batch.bucket).ok_or(BatchError::Bucket(NoBucket {
-        index: batch.bucket,
-        buckets: plan.buckets.len(),
-    }))?;
+    let bucket = plan
+        .bucket(batch.bucket)
+        .ok_or(BatchError::Bucket(NoBucket {
+            index: batch.bucket,
+            buckets: plan.buckets.len(),
+        }))?;
     let data = bucket.data.of(plan.ports);
     let labels = bucket.labels.of(plan.ports);
     if data.len() != batch.data.len() {

@@ -69,9 +69,7 @@ impl<M: Model> BucketingModule<'_, M> {
             Ok(newest) => (slots.first, newest.found.sequence.wrapping_add(1)),
             Err(_) => (slots.first, 1),
         };
-        flash
-            .erase(at, at + slots.len)
-            .map_err(SaveError::Flash)?;
+        flash.erase(at, at + slots.len).map_err(SaveError::Flash)?;
         let entries = plan.params.iter().enumerate().filter_map(|(index, param)| {
             let Home::Arena(home) = param.home else {
                 return None;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! MXNet .params  --params::read-------.
-//!                                      >--> Weights --NameMap::apply--> Weights --> (blob)
+//!                                      >--> Weights --NameMap::apply--> Weights --blob::blob--> blob
 //! .safetensors   --safetensors::read--'
 //! ```
 //!
@@ -12,6 +12,7 @@
 //! | [`params`] | MXNet's `.params`: formats V0 to V3 read, V2 written |
 //! | [`safetensors`] | `.safetensors` |
 //! | [`names`] | renaming by a map, for checkpoints whose names are not the network's |
+//! | [`blob`](mod@blob) | weights as the device's blob |
 //! | [`read_file`] | any of these files, told apart by their extension |
 //!
 //! All values become `f32`: `f16` and `bf16` exactly, `f64` rounded to the nearest (one that would become infinite is an
@@ -19,6 +20,7 @@
 //! panic, and no length is believed before the file is known to be that long.
 #![forbid(unsafe_code)]
 
+pub mod blob;
 mod dtype;
 mod file;
 pub mod names;
@@ -26,6 +28,7 @@ pub mod params;
 pub mod safetensors;
 pub mod weights;
 
+pub use blob::{AlignedBlob, BlobError, blob};
 pub use dtype::Overflow;
 pub use file::{FileError, read_file};
 pub use names::NameMap;

@@ -11,9 +11,23 @@
 //! 6. [`validate`]: a checker that shares no code with 5;
 //! 7. [`emit`]: Rust source for `OUT_DIR`, the plan with its names as postcard, and the report.
 
+mod alias;
+mod bucketing;
+pub mod emit;
 pub mod error;
+pub mod fuse;
 pub mod infer;
+mod ir;
+pub mod json;
+mod lower;
+pub mod place;
+pub mod plan_file;
+mod ports;
+pub mod report;
 pub mod symbol;
+mod validate;
 
+pub use bucketing::{Bucketing, GradReq, MathKind, Optimizer, Train};
 pub use error::Error;
+pub use plan_file::PlanFile;
 pub use symbol::{Net, Op, Sym, Symbols};

@@ -1,0 +1,9 @@
+//! MXNet 1.9.1's own numbers, scenario by scenario, through symbol.json, planner and executor.
+//!
+//! `TINPAIL_ORACLE_DIR=DIR` runs them on another seed's folder, made by `tests/golden/oracle.py`.
+
+mod gru_fixed;
+mod lstm_language_model;
+mod oracle;
+mod session;
+mod stateful_lstm;

@@ -1,0 +1,554 @@
+//! From a configuration to a plan file: every bucket through every stage.
+
+use std::collections::HashMap;
+
+use tinpail::blob::align_words;
+use tinpail::plan::{BucketPlan, Home, Param, Port, PortKind, Space, Span, Train};
+use tinpail::recipe::{Recipe, VERSION};
+
+use super::arguments::Arguments;
+use super::tables::{LooseCall, LooseProgram, Tables};
+use super::{Bucketing, GradReq};
+use crate::alias::{self, Aliases};
+use crate::error::Error;
+use crate::infer::{Shapes, infer};
+use crate::ir::{Code, Phase, Storage};
+use crate::lower::{Setting, lower};
+use crate::place::{Item, largest_live_sum, place};
+use crate::plan_file::{
+    BucketNames, BucketReport, Named, Placed, PlanBuf, PlanFile, ProgramReport, Report,
+};
+use crate::ports::port_kind;
+use crate::report;
+use crate::symbol::{DataDesc, Net, NodeId, Op, Sym};
+use crate::validate::validate;
+
+/// A bucket's network, fused, with its shapes.
+struct Bucket {
+    key: u32,
+    net: Net,
+    shapes: Shapes,
+}
+
+/// Where the persistent things lie in the arena, in elements.
+struct Persistent {
+    params: Vec<Option<u32>>,
+    states: Vec<Option<u32>>,
+    grads: Vec<Option<u32>>,
+    carried: Vec<u32>,
+    len: u32,
+}
+
+pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
+    config: &Bucketing<F>,
+) -> Result<PlanFile, Error> {
+    check_config(config)?;
+    let mut keys = config.bucket_keys.clone();
+    keys.sort_unstable();
+    let largest = keys.last().copied().unwrap_or_default();
+    let default_key = config.default_bucket_key.unwrap_or(largest);
+    let default_bucket = keys
+        .iter()
+        .position(|key| *key == default_key)
+        .ok_or_else(|| {
+            Error::Config(format!(
+                "default_bucket_key {default_key} is not among bucket_keys"
+            ))
+        })?;
+
+    let mut buckets = Vec::new();
+    for key in keys {
+        let net = (config.sym_gen)(key)?;
+        let fused = crate::fuse::fuse(&net, config.batch_size)?;
+        let shapes = infer(&fused, config.batch_size)?;
+        buckets.push(Bucket {
+            key,
+            net: fused,
+            shapes,
+        });
+    }
+    let default = &buckets[default_bucket];
+    let arguments = Arguments::of(config, &default.net, &default.shapes)?;
+    let persistent = Persistent::of(config, &arguments);
+    let mut flash = 0;
+    let param_lens = arguments.param_lens();
+    let params: Vec<Param> = arguments
+        .parameters
+        .iter()
+        .enumerate()
+        .map(|(index, own)| {
+            let start = flash;
+            flash += align_words(param_lens[index] as u32);
+            Param {
+                len: param_lens[index] as u32,
+                flash: start,
+                home: persistent.params[index].map_or(Home::Flash, Home::Arena),
+                state: persistent.states[index],
+                grad: persistent.grads[index],
+                lr_mult: own.lr_mult,
+                wd_mult: own.wd_mult,
+            }
+        })
+        .collect();
+
+    let mut maker = Maker {
+        config,
+        arguments: &arguments,
+        persistent: &persistent,
+        params: &params,
+        tables: Tables::default(),
+        peak: 0,
+    };
+    let mut plans = Vec::new();
+    let mut names = Vec::new();
+    let mut reports = Vec::new();
+    for bucket in &buckets {
+        let (plan, report) = maker.bucket(bucket, default_key)?;
+        plans.push(plan);
+        reports.push(report);
+        names.push(bucket_names(bucket));
+    }
+    let Maker { tables, peak, .. } = maker;
+    let arena_len = persistent.len as usize + peak;
+    let plan_bytes =
+        tables.bytes() + size_of_val(plans.as_slice()) + size_of_val(params.as_slice());
+    let mut plan = PlanBuf {
+        schema: arguments.schema(),
+        fingerprint: 0,
+        recipe: Recipe {
+            version: VERSION,
+            math: config.math,
+        },
+        train: config.train,
+        batch_size: config.batch_size as u32,
+        arena_len: arena_len as u32,
+        persistent_len: persistent.len,
+        flash_len: flash,
+        default_bucket: default_bucket as u16,
+        params,
+        states: persistent.state_spans(&arguments),
+        buckets: plans,
+        ports: tables.ports,
+        calls: tables.calls,
+        spans: tables.spans,
+        ints: tables.ints,
+    };
+    plan.fingerprint = plan.own_fingerprint()?;
+    let file = PlanFile {
+        params: named(
+            arguments
+                .parameters
+                .iter()
+                .map(|own| (&own.name, &own.shape)),
+        ),
+        states: named(arguments.states.iter().map(|own| (&own.name, &own.shape))),
+        buckets: names,
+        call_names: tables.call_names,
+        report: Report {
+            arena_bytes: 4 * arena_len,
+            param_bytes: words(&persistent.params, &param_lens),
+            optimizer_bytes: words(&persistent.states, &param_lens),
+            grad_bytes: words(&persistent.grads, &param_lens),
+            state_bytes: 4 * arguments.state_lens().iter().sum::<usize>(),
+            flash_param_bytes: 4 * flash as usize,
+            plan_bytes,
+            buckets: reports,
+        },
+        plan,
+    };
+    match config.ram_limit_bytes {
+        Some(limit) if file.report.arena_bytes > limit => Err(Error::RamLimit {
+            needed: file.report.arena_bytes,
+            limit,
+            table: report::table(&file),
+        }),
+        _ => Ok(file),
+    }
+}
+
+fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
+    let wrong = |what: &str| Err(Error::Config(what.into()));
+    let mut keys = config.bucket_keys.clone();
+    keys.sort_unstable();
+    if keys.is_empty() {
+        return wrong("bucket_keys is empty");
+    }
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        return wrong("bucket_keys has a key twice");
+    }
+    if config.batch_size == 0 {
+        return wrong("batch_size is 0");
+    }
+    if config.grad_req == GradReq::Add && config.train != Train::Held {
+        return wrong(
+            "grad_req = add needs Train::Held: a fused update keeps no gradient to add to",
+        );
+    }
+    if config.inputs_need_grad && config.train == Train::None {
+        return wrong("inputs_need_grad needs a plan that trains");
+    }
+    Ok(())
+}
+
+/// Bytes of those arrays that are there.
+fn words(offsets: &[Option<u32>], lens: &[usize]) -> usize {
+    let present = offsets.iter().zip(lens);
+    4 * present
+        .filter(|(offset, _)| offset.is_some())
+        .map(|(_, len)| len)
+        .sum::<usize>()
+}
+
+fn named<'n>(items: impl Iterator<Item = (&'n String, &'n Vec<usize>)>) -> Vec<Named> {
+    items
+        .map(|(name, shape)| Named {
+            name: name.clone(),
+            shape: shape.clone(),
+        })
+        .collect()
+}
+
+fn bucket_names(bucket: &Bucket) -> BucketNames {
+    let Bucket { key, net, shapes } = bucket;
+    let inputs = |descs: &[DataDesc]| {
+        descs
+            .iter()
+            .map(|desc| Named {
+                name: desc.name.clone(),
+                shape: input_shape(net, shapes, &desc.name),
+            })
+            .collect()
+    };
+    BucketNames {
+        key: *key,
+        data_shapes: inputs(&net.data),
+        label_shapes: inputs(&net.labels),
+        output_shapes: net
+            .heads
+            .iter()
+            .map(|head| Named {
+                name: net.output_name(*head),
+                shape: shapes.of(*head).to_vec(),
+            })
+            .collect(),
+    }
+}
+
+/// The variable `name`, if the network reads one.
+fn variable(net: &Net, name: &str) -> Option<Sym> {
+    let found = net
+        .nodes
+        .iter()
+        .position(|node| node.op == Op::Variable && node.name == name)?;
+    Some(Sym {
+        node: NodeId(found as u32),
+        output: 0,
+    })
+}
+
+fn input_shape(net: &Net, shapes: &Shapes, name: &str) -> Vec<usize> {
+    variable(net, name).map_or_else(Vec::new, |sym| shapes.of(sym).to_vec())
+}
+
+impl Persistent {
+    fn of<F>(config: &Bucketing<F>, arguments: &Arguments) -> Self {
+        let mut len = 0;
+        let mut take = |elements: usize| {
+            let start = len;
+            len += align_words(elements as u32);
+            start
+        };
+        let lens = arguments.param_lens();
+        let trainable = arguments.trainable();
+        let mut arrays = |wanted: bool| -> Vec<Option<u32>> {
+            let each = lens.iter().zip(&trainable);
+            each.map(|(len, trainable)| (*trainable && wanted).then(|| take(*len)))
+                .collect()
+        };
+        let params = arrays(true);
+        let states = arrays(config.optimizer.has_state());
+        let grads = arrays(config.train == Train::Held);
+        let carried = arguments.state_lens().into_iter().map(take).collect();
+        Persistent {
+            params,
+            states,
+            grads,
+            carried,
+            len,
+        }
+    }
+
+    fn state_spans(&self, arguments: &Arguments) -> Vec<Span> {
+        let lens = arguments.state_lens();
+        let each = self.carried.iter().zip(lens);
+        each.map(|(offset, len)| Span::new(Space::Arena, *offset, len as u32))
+            .collect()
+    }
+}
+
+struct Maker<'c, F> {
+    config: &'c Bucketing<F>,
+    arguments: &'c Arguments,
+    persistent: &'c Persistent,
+    params: &'c [Param],
+    tables: Tables,
+    /// The largest transient part so far, in elements.
+    peak: usize,
+}
+
+impl<F> Maker<'_, F> {
+    fn bucket(
+        &mut self,
+        bucket: &Bucket,
+        default_key: u32,
+    ) -> Result<(BucketPlan, BucketReport), Error> {
+        let Bucket { key, net, shapes } = bucket;
+        let before = self.tables.bytes();
+        let roles = self.arguments.roles(net, shapes, *key, default_key)?;
+        let trainable = self.arguments.trainable();
+        let param_lens = self.arguments.param_lens();
+        let setting = Setting {
+            roles: &roles,
+            trainable: &trainable,
+            param_lens: &param_lens,
+            optimizer_state: self.config.optimizer.has_state(),
+            train: self.config.train,
+            grad_add: self.config.grad_req == GradReq::Add,
+            inputs_need_grad: self.config.inputs_need_grad,
+        };
+        let data = self.ports(net, shapes, &net.data)?;
+        let labels = self.ports(net, shapes, &net.labels)?;
+        let infer_code = lower(net, shapes, &setting, false)?;
+        let (infer, infer_report) = self.program(&infer_code)?;
+        let (train, train_report) = if self.config.train == Train::None {
+            (Default::default(), None)
+        } else {
+            let code = lower(net, shapes, &setting, true)?;
+            let (program, report) = self.program(&code)?;
+            (program, Some(report))
+        };
+        let plan = BucketPlan {
+            key: *key,
+            data: self.tables.ports(&data)?,
+            labels: self.tables.ports(&labels)?,
+            infer,
+            train,
+        };
+        let report = BucketReport {
+            key: *key,
+            infer: infer_report,
+            train: train_report,
+            plan_bytes: self.tables.bytes() - before + size_of::<BucketPlan>(),
+        };
+        Ok((plan, report))
+    }
+
+    fn ports(&self, net: &Net, shapes: &Shapes, descs: &[DataDesc]) -> Result<Vec<Port>, Error> {
+        let limit = usize::from(Span::PORT_LIMIT);
+        if descs.len() > limit {
+            return Err(Error::Config(format!(
+                "{} data inputs or labels; {limit} are the most",
+                descs.len()
+            )));
+        }
+        descs
+            .iter()
+            .map(|desc| {
+                let shape = input_shape(net, shapes, &desc.name);
+                let kind = match variable(net, &desc.name) {
+                    Some(sym) => port_kind(net, shapes, sym)?,
+                    None => PortKind::F32,
+                };
+                Ok(Port {
+                    kind,
+                    len: shape.iter().product::<usize>() as u32,
+                })
+            })
+            .collect()
+    }
+
+    /// Places a program's buffers, checks the result, and stores its calls.
+    fn program(&mut self, code: &Code) -> Result<(tinpail::plan::Program, ProgramReport), Error> {
+        let aliases = if self.config.share_memory {
+            alias::elide(code)
+        } else {
+            Aliases::none(code)
+        };
+        let lives = self.lives(code, &aliases);
+        let items: Vec<Item> = lives.values().copied().collect();
+        let (peak, offsets, lower_bound) = if self.config.share_memory {
+            let placement = place(&items);
+            (placement.peak, placement.offsets, placement.lower_bound)
+        } else {
+            one_after_the_other(&items)
+        };
+        let base = self.persistent.len as usize;
+        let own: HashMap<usize, usize> = lives
+            .keys()
+            .copied()
+            .zip(offsets.iter().map(|offset| base + offset))
+            .collect();
+        let offsets: Vec<Option<usize>> = (0..code.bufs.len())
+            .map(|buf| self.offset(code, &aliases, &own, buf))
+            .collect();
+        validate(code, &offsets, base + peak)
+            .map_err(|broken| Error::Invalid(broken.to_string()))?;
+        self.peak = self.peak.max(peak);
+
+        let mut loose = LooseProgram {
+            head_grads: code
+                .head_grads
+                .iter()
+                .map(|len| Port {
+                    kind: PortKind::F32,
+                    len: *len as u32,
+                })
+                .collect(),
+            ..Default::default()
+        };
+        let span = |view: Option<crate::ir::View>| match view {
+            None => Ok(Span::NONE),
+            Some(view) => self.span(code, &offsets, view),
+        };
+        for instr in code.instrs.iter().filter(|instr| !aliases.is_elided(instr)) {
+            let spans: Result<Vec<Span>, Error> =
+                instr.operands.iter().copied().map(span).collect();
+            let call = LooseCall {
+                kernel: instr.kernel,
+                spans: spans?,
+                ints: instr.ints.clone(),
+                node: instr.node.clone(),
+            };
+            match instr.phase {
+                Phase::Forward => loose.forward.push(call),
+                Phase::Backward => loose.backward.push(call),
+                Phase::Check => loose.check.push(call),
+                Phase::Update => loose.update.push(call),
+            }
+        }
+        for view in &code.outputs {
+            loose.outputs.push(span(Some(*view))?);
+        }
+        for view in &code.input_grads {
+            loose.input_grads.push(span(Some(*view))?);
+        }
+        let placed = lives.iter().map(|(buf, item)| Placed {
+            name: code.bufs[*buf].name.clone(),
+            offset: own[buf],
+            len: item.size,
+            calls: (item.lower, item.upper),
+        });
+        let report = ProgramReport {
+            calls: code.instrs.len()
+                - code
+                    .instrs
+                    .iter()
+                    .filter(|instr| aliases.is_elided(instr))
+                    .count(),
+            peak_bytes: 4 * peak,
+            lower_bound_bytes: 4 * lower_bound,
+            placed: placed.collect(),
+        };
+        Ok((self.tables.program(&loose)?, report))
+    }
+
+    /// The life of every transient buffer that has a place of its own and is used, by buffer.
+    fn lives(&self, code: &Code, aliases: &Aliases) -> std::collections::BTreeMap<usize, Item> {
+        let mut lives = std::collections::BTreeMap::new();
+        let end = code.instrs.len() + 1;
+        let mut touch = |view: crate::ir::View, from: usize, to: usize| {
+            let root = aliases.resolve(view).buf.0;
+            let buf = &code.bufs[root];
+            if buf.storage != Storage::Transient {
+                return;
+            }
+            let item = lives.entry(root).or_insert(Item {
+                lower: from,
+                upper: to,
+                size: buf.len,
+            });
+            item.lower = item.lower.min(from);
+            item.upper = item.upper.max(to);
+        };
+        for (at, instr) in code.instrs.iter().enumerate() {
+            for view in instr.operands.iter().flatten() {
+                touch(*view, at, at + 1);
+            }
+        }
+        for view in code.pinned() {
+            touch(view, end - 1, end);
+        }
+        lives
+    }
+
+    /// Where a buffer lies in the arena, if it does.
+    fn offset(
+        &self,
+        code: &Code,
+        aliases: &Aliases,
+        own: &HashMap<usize, usize>,
+        buf: usize,
+    ) -> Option<usize> {
+        let at = |offset: Option<u32>| offset.map(|offset| offset as usize);
+        match code.bufs[buf].storage {
+            Storage::Param(index) => at(self.persistent.params[index]),
+            Storage::OptState(index) => at(self.persistent.states[index]),
+            Storage::Grad(index) => at(self.persistent.grads[index]),
+            Storage::State(index) => Some(self.persistent.carried[index] as usize),
+            Storage::Data(_) | Storage::Label(_) | Storage::HeadGrad(_) => None,
+            Storage::Transient => {
+                let view = aliases.resolve(crate::ir::View {
+                    buf: crate::ir::BufId(buf),
+                    offset: 0,
+                    len: 0,
+                });
+                own.get(&view.buf.0).map(|start| start + view.offset)
+            }
+        }
+    }
+
+    fn span(
+        &self,
+        code: &Code,
+        offsets: &[Option<usize>],
+        view: crate::ir::View,
+    ) -> Result<Span, Error> {
+        let (space, start) = match (offsets[view.buf.0], code.buf(view).storage) {
+            (Some(offset), _) => (Space::Arena, offset),
+            (None, Storage::Param(index)) => (Space::Flash, self.params[index].flash as usize),
+            (None, Storage::Data(port)) => (Space::Data(port as u8), 0),
+            (None, Storage::Label(port)) => (Space::Label(port as u8), 0),
+            (None, Storage::HeadGrad(port)) => (Space::HeadGrad(port as u8), 0),
+            (None, _) => {
+                return Err(Error::Invalid(format!(
+                    "{} has no place",
+                    code.buf(view).name
+                )));
+            }
+        };
+        let offset = start + view.offset;
+        if offset + view.len > Span::OFFSET_LIMIT as usize {
+            return Err(Error::Config(format!(
+                "{} lies beyond the {} elements that a plan can address",
+                code.buf(view).name,
+                Span::OFFSET_LIMIT
+            )));
+        }
+        // A kernel that is handed nothing must not see an operand of length zero as one that overlaps.
+        if view.len == 0 {
+            return Ok(Span::NONE);
+        }
+        Ok(Span::new(space, offset as u32, view.len as u32))
+    }
+}
+
+/// Every buffer after the one before it: no memory is shared.
+fn one_after_the_other(items: &[Item]) -> (usize, Vec<usize>, usize) {
+    let mut offsets = Vec::new();
+    let mut end = 0;
+    for item in items {
+        offsets.push(end);
+        end += item.size;
+    }
+    (end, offsets, largest_live_sum(items).0)
+}

@@ -1,0 +1,206 @@
+//! [`Bucketing`]: what a build script says about its network, and how it becomes a plan.
+
+mod arguments;
+mod assemble;
+mod tables;
+
+use crate::emit;
+use crate::error::Error;
+use crate::plan_file::PlanFile;
+use crate::symbol::Net;
+
+pub use tinpail::plan::Train;
+pub use tinpail::recipe::MathKind;
+
+/// The optimizer that the device runs: decides which state is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimizer {
+    /// Stochastic gradient descent; with `momentum`, one element of state for each of a parameter.
+    Sgd { momentum: bool },
+}
+
+impl Optimizer {
+    /// Whether it keeps state.
+    pub(crate) fn has_state(self) -> bool {
+        match self {
+            Optimizer::Sgd { momentum } => momentum,
+        }
+    }
+}
+
+/// MXNet's `grad_req` for the trainable parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GradReq {
+    /// Each backward overwrites the gradients.
+    Write,
+    /// Each backward adds to them; only `zero_grads` clears them. Needs [`Train::Held`].
+    Add,
+}
+
+/// A network for a fixed set of bucket keys. MXNet's constructor arguments and `bind`'s, known at build
+/// time; `sym_gen` is called once for each key.
+///
+/// ```no_run
+/// use tinpail_plan::symbol::{FullyConnected, Mode, Rnn, SoftmaxOutput};
+/// use tinpail_plan::{Bucketing, Error, Net, Optimizer, Symbols, Train};
+///
+/// fn sym_gen(steps: u32) -> Result<Net, Error> {
+///     let mut s = Symbols::new();
+///     let data = s.variable("data");
+///     let label = s.variable("softmax_label");
+///     let lstm = s.rnn("lstm", data, Rnn::new(Mode::Lstm, 32), &[]);
+///     let last = s.sequence_last("last", lstm, None, 0);
+///     let fc = s.fully_connected("fc", last, FullyConnected::new(10));
+///     let softmax = s.softmax_output("softmax", fc, label, SoftmaxOutput::default());
+///     // 0 is the batch size.
+///     Ok(s.net([softmax]).data("data", [steps as usize, 0, 16]).label("softmax_label", [0]))
+/// }
+///
+/// fn main() -> Result<(), Error> {
+///     Bucketing::new(sym_gen)
+///         .bucket_keys([10, 20])
+///         .default_bucket_key(20)
+///         .optimizer(Optimizer::Sgd { momentum: true })
+///         .train(Train::Fused)
+///         .ram_limit_bytes(32 * 1024)
+///         .emit("gesture")
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Bucketing<F> {
+    sym_gen: F,
+    bucket_keys: Vec<u32>,
+    default_bucket_key: Option<u32>,
+    batch_size: usize,
+    state_names: Vec<String>,
+    fixed_param_names: Vec<String>,
+    optimizer: Optimizer,
+    train: Train,
+    grad_req: GradReq,
+    inputs_need_grad: bool,
+    ram_limit_bytes: Option<usize>,
+    math: MathKind,
+    share_memory: bool,
+}
+
+impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
+    /// A network whose graph for a bucket key is `sym_gen(key)`. Without further calls: batch 1, SGD with
+    /// momentum, [`Train::Fused`], all parameters trainable.
+    pub fn new(sym_gen: F) -> Self {
+        Bucketing {
+            sym_gen,
+            bucket_keys: Vec::new(),
+            default_bucket_key: None,
+            batch_size: 1,
+            state_names: Vec::new(),
+            fixed_param_names: Vec::new(),
+            optimizer: Optimizer::Sgd { momentum: true },
+            train: Train::Fused,
+            grad_req: GradReq::Write,
+            inputs_need_grad: false,
+            ram_limit_bytes: None,
+            math: MathKind::Libm,
+            share_memory: true,
+        }
+    }
+
+    /// The bucket keys, usually numbers of time steps.
+    pub fn bucket_keys(mut self, keys: impl IntoIterator<Item = u32>) -> Self {
+        self.bucket_keys = keys.into_iter().collect();
+        self
+    }
+
+    /// The bucket whose network defines the parameters, and which is current after `bind`. Without it:
+    /// the largest key.
+    pub fn default_bucket_key(mut self, key: u32) -> Self {
+        self.default_bucket_key = Some(key);
+        self
+    }
+
+    /// Rows of a batch.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Arguments that are carried states: neither data nor parameters, zero at bind.
+    pub fn state_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.state_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Parameters that are not trained: they stay in flash and have no gradient.
+    pub fn fixed_param_names<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.fixed_param_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The optimizer.
+    pub fn optimizer(mut self, optimizer: Optimizer) -> Self {
+        self.optimizer = optimizer;
+        self
+    }
+
+    /// Whether and how the device trains.
+    pub fn train(mut self, train: Train) -> Self {
+        self.train = train;
+        self
+    }
+
+    /// MXNet's `grad_req`.
+    pub fn grad_req(mut self, grad_req: GradReq) -> Self {
+        self.grad_req = grad_req;
+        self
+    }
+
+    /// Whether backward also makes the gradients of the data.
+    pub fn inputs_need_grad(mut self, inputs_need_grad: bool) -> Self {
+        self.inputs_need_grad = inputs_need_grad;
+        self
+    }
+
+    /// Fails the build if the arena needs more bytes.
+    pub fn ram_limit_bytes(mut self, bytes: usize) -> Self {
+        self.ram_limit_bytes = Some(bytes);
+        self
+    }
+
+    /// Which functions the kernels use.
+    pub fn math(mut self, math: MathKind) -> Self {
+        self.math = math;
+        self
+    }
+
+    /// `false`: every tensor gets memory of its own. For tests that hold the planner to the result of a
+    /// network planned without it.
+    pub fn share_memory(mut self, share_memory: bool) -> Self {
+        self.share_memory = share_memory;
+        self
+    }
+
+    /// Plans every bucket.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the networks or the configuration, see [`Error`].
+    pub fn plan(&self) -> Result<PlanFile, Error> {
+        assemble::assemble(self)
+    }
+
+    /// Plans every bucket and writes `NAME.rs` and `NAME.plan.postcard` to cargo's `OUT_DIR`.
+    /// Include the first with `include!(concat!(env!("OUT_DIR"), "/NAME.rs"))`.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan), and if `OUT_DIR` cannot be written.
+    pub fn emit(&self, name: &str) -> Result<(), Error> {
+        let out_dir = std::env::var_os("OUT_DIR").ok_or_else(|| {
+            Error::Config("emit runs in a build script: OUT_DIR is not set".into())
+        })?;
+        let plan = self.plan()?;
+        emit::write_to(std::path::Path::new(&out_dir), name, &plan)
+    }
+}

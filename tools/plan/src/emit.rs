@@ -1,0 +1,313 @@
+//! The generated module: the plan as statics, the buckets as an enum, and a model that links only the
+//! kernels that the plan calls.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use tinpail::kernel::call::adapter;
+use tinpail::plan::{BucketPlan, Home, Kernel, Param, Port, PortKind, Program, Rows, Space, Span};
+use tinpail::recipe::MathKind;
+
+use crate::error::Error;
+use crate::plan_file::{PlanBuf, PlanFile};
+
+/// Writes `NAME.rs` and `NAME.plan.postcard` into `dir`, and the report to `NAME.report.md`.
+pub fn write_to(dir: &Path, name: &str, file: &PlanFile) -> Result<(), Error> {
+    let write = |suffix: &str, bytes: &[u8]| {
+        let path = dir.join(format!("{name}{suffix}"));
+        std::fs::write(&path, bytes).map_err(|source| Error::Io {
+            path: path.display().to_string(),
+            source,
+        })
+    };
+    write(".rs", source(file).as_bytes())?;
+    write(".plan.postcard", &file.to_bytes()?)?;
+    write(".report.md", crate::report::table(file).as_bytes())
+}
+
+/// The generated source.
+pub fn source(file: &PlanFile) -> String {
+    let plan = &file.plan;
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{}", constants(file));
+    let _ = write!(out, "{}", buckets(plan));
+    let _ = write!(out, "{}", statics(plan));
+    let _ = write!(out, "{}", model(plan));
+    out
+}
+
+fn constants(file: &PlanFile) -> String {
+    let plan = &file.plan;
+    let mut out = format!(
+        "/// Elements of the arena that the plan needs.\n\
+         pub const ARENA_WORDS: usize = {words};\n\
+         /// Bytes of the arena that the plan needs.\n\
+         pub const ARENA_BYTES: usize = {bytes};\n\
+         /// An arena for [`Model`].\n\
+         pub type Arena = ::tinpail::Arena<ARENA_WORDS>;\n\
+         /// The module of [`Model`].\n\
+         pub type Module<'a> = ::tinpail::BucketingModule<'a, Model>;\n\
+         /// Rows of a batch.\n\
+         pub const BATCH_SIZE: usize = {batch};\n",
+        words = plan.arena_len,
+        bytes = 4 * plan.arena_len as usize,
+        batch = plan.batch_size,
+    );
+    let indices = |out: &mut String, what: &str, names: &mut dyn Iterator<Item = &str>| {
+        for (index, name) in names.enumerate() {
+            let _ = write!(
+                out,
+                "/// Index of the {what} `{name}`.\npub const {}: usize = {index};\n",
+                constant_name(what, name)
+            );
+        }
+    };
+    let mut names = file.params.iter().map(|named| named.name.as_str());
+    indices(&mut out, "param", &mut names);
+    let mut names = file.states.iter().map(|named| named.name.as_str());
+    indices(&mut out, "state", &mut names);
+    let default = file.buckets.get(usize::from(plan.default_bucket));
+    if let Some(default) = default {
+        let mut names = default
+            .output_shapes
+            .iter()
+            .map(|named| named.name.as_str());
+        indices(&mut out, "output", &mut names);
+    }
+    out
+}
+
+/// `PARAM_FC_WEIGHT`.
+fn constant_name(what: &str, name: &str) -> String {
+    let identifier = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("{what}_{name}")
+        .chars()
+        .map(identifier)
+        .collect::<String>()
+        .to_uppercase()
+}
+
+fn buckets(plan: &PlanBuf) -> String {
+    let mut out = String::from(
+        "/// The buckets, named by their keys.\n\
+         #[derive(Clone, Copy, Debug, PartialEq, Eq)]\n\
+         #[repr(u16)]\n\
+         pub enum Bucket {\n",
+    );
+    for bucket in &plan.buckets {
+        let _ = writeln!(out, "    /// Key {key}.\n    K{key},", key = bucket.key);
+    }
+    let list = |each: &dyn Fn(u32) -> String| -> String {
+        let keys = plan.buckets.iter().map(|bucket| each(bucket.key));
+        keys.collect::<Vec<_>>().join(", ")
+    };
+    let all = list(&|key| format!("Bucket::K{key}"));
+    let arms = list(&|key| format!("Bucket::K{key} => {key}"));
+    let default = plan.buckets[usize::from(plan.default_bucket)].key;
+    let _ = write!(
+        out,
+        "}}\n\
+         impl Bucket {{\n\
+         \x20   /// Every bucket, by ascending key.\n\
+         \x20   pub const ALL: &'static [Bucket] = &[{all}];\n\
+         \x20   /// The bucket that is current after `bind`.\n\
+         \x20   pub const DEFAULT: Bucket = Bucket::K{default};\n\
+         \x20   /// The bucket key.\n\
+         \x20   pub const fn key(self) -> usize {{\n        match self {{ {arms} }}\n    }}\n\
+         \x20   /// The smallest bucket that holds `len`, if one does.\n\
+         \x20   pub fn fitting(len: usize) -> Option<Bucket> {{\n\
+         \x20       Bucket::ALL.iter().copied().find(|bucket| bucket.key() >= len)\n    }}\n\
+         }}\n\
+         impl From<Bucket> for ::tinpail::BucketIndex {{\n\
+         \x20   fn from(bucket: Bucket) -> Self {{\n        ::tinpail::BucketIndex(bucket as u16)\n    }}\n\
+         }}\n"
+    );
+    out
+}
+
+fn table<T>(name: &str, kind: &str, rows: &[T], row: impl Fn(&T) -> String) -> String {
+    let mut out = format!(
+        "static {name}: [::tinpail::plan::{kind}; {}] = [\n",
+        rows.len()
+    );
+    for item in rows {
+        let _ = writeln!(out, "    {},", row(item));
+    }
+    out.push_str("];\n");
+    out
+}
+
+fn rows(rows: Rows) -> String {
+    format!("r({}, {})", rows.start, rows.end)
+}
+
+fn span(span: &Span) -> String {
+    let space = match span.space() {
+        Space::Arena => "S::Arena".into(),
+        Space::Flash => "S::Flash".into(),
+        Space::Data(port) => format!("S::Data({port})"),
+        Space::Label(port) => format!("S::Label({port})"),
+        Space::HeadGrad(port) => format!("S::HeadGrad({port})"),
+    };
+    format!(
+        "::tinpail::plan::Span::new({space}, {}, {})",
+        span.offset(),
+        span.len
+    )
+}
+
+fn float(value: f32) -> String {
+    format!("f32::from_bits({:#010x})", value.to_bits())
+}
+
+fn param(param: &Param) -> String {
+    let home = match param.home {
+        Home::Flash => "::tinpail::plan::Home::Flash".into(),
+        Home::Arena(offset) => format!("::tinpail::plan::Home::Arena({offset})"),
+    };
+    format!(
+        "::tinpail::plan::Param {{ len: {}, flash: {}, home: {home}, state: {:?}, grad: {:?}, \
+         lr_mult: {}, wd_mult: {} }}",
+        param.len,
+        param.flash,
+        param.state,
+        param.grad,
+        float(param.lr_mult),
+        float(param.wd_mult),
+    )
+}
+
+fn port(port: &Port) -> String {
+    let kind = match port.kind {
+        PortKind::F32 => "::tinpail::plan::PortKind::F32".into(),
+        PortKind::U16 { min, max, ignore } => format!(
+            "::tinpail::plan::PortKind::U16 {{ min: {min}, max: {max}, ignore: {ignore:?} }}"
+        ),
+    };
+    format!(
+        "::tinpail::plan::Port {{ kind: {kind}, len: {} }}",
+        port.len
+    )
+}
+
+fn program(program: &Program) -> String {
+    format!(
+        "::tinpail::plan::Program {{ forward: {}, backward: {}, check: {}, update: {}, \
+         head_grads: {}, outputs: {}, input_grads: {} }}",
+        rows(program.forward),
+        rows(program.backward),
+        rows(program.check),
+        rows(program.update),
+        rows(program.head_grads),
+        rows(program.outputs),
+        rows(program.input_grads),
+    )
+}
+
+fn bucket(bucket: &BucketPlan) -> String {
+    format!(
+        "::tinpail::plan::BucketPlan {{ key: {}, data: {}, labels: {}, infer: {}, train: {} }}",
+        bucket.key,
+        rows(bucket.data),
+        rows(bucket.labels),
+        program(&bucket.infer),
+        program(&bucket.train),
+    )
+}
+
+fn statics(plan: &PlanBuf) -> String {
+    let mut out = String::from(
+        "use ::tinpail::plan::Space as S;\n\
+         const fn r(start: u16, end: u16) -> ::tinpail::plan::Rows {\n\
+         \x20   ::tinpail::plan::Rows { start, end }\n}\n",
+    );
+    out += &table("PARAMS", "Param", &plan.params, param);
+    out += &table("STATES", "Span", &plan.states, span);
+    out += &table("BUCKETS", "BucketPlan", &plan.buckets, bucket);
+    out += &table("PORTS", "Port", &plan.ports, port);
+    out += &table("CALLS", "Call", &plan.calls, |call| {
+        format!(
+            "::tinpail::plan::Call {{ kernel: ::tinpail::plan::Kernel::{}, operands: {}, ints: {} }}",
+            call.kernel.name(),
+            rows(call.operands),
+            rows(call.ints),
+        )
+    });
+    out += &table("SPANS", "Span", &plan.spans, span);
+    let ints: Vec<String> = plan.ints.iter().map(u32::to_string).collect();
+    let _ = writeln!(
+        out,
+        "static INTS: [u32; {}] = [{}];",
+        plan.ints.len(),
+        ints.join(", ")
+    );
+    let math = match plan.recipe.math {
+        MathKind::Libm => "Libm",
+        MathKind::Micromath => "Micromath",
+    };
+    let _ = write!(
+        out,
+        "/// The plan.\n\
+         pub const PLAN: ::tinpail::Plan<'static> = ::tinpail::Plan {{\n\
+         \x20   schema: {schema:#018x},\n\
+         \x20   fingerprint: {fingerprint:#018x},\n\
+         \x20   recipe: ::tinpail::recipe::Recipe {{ version: {version}, math: ::tinpail::recipe::MathKind::{math} }},\n\
+         \x20   train: ::tinpail::plan::Train::{train:?},\n\
+         \x20   batch_size: {batch_size},\n\
+         \x20   arena_len: {arena_len},\n\
+         \x20   persistent_len: {persistent_len},\n\
+         \x20   flash_len: {flash_len},\n\
+         \x20   default_bucket: {default_bucket},\n\
+         \x20   params: &PARAMS,\n    states: &STATES,\n    buckets: &BUCKETS,\n    ports: &PORTS,\n\
+         \x20   calls: &CALLS,\n    spans: &SPANS,\n    ints: &INTS,\n\
+         }};\n",
+        schema = plan.schema,
+        fingerprint = plan.fingerprint,
+        version = plan.recipe.version,
+        train = plan.train,
+        batch_size = plan.batch_size,
+        arena_len = plan.arena_len,
+        persistent_len = plan.persistent_len,
+        flash_len = plan.flash_len,
+        default_bucket = plan.default_bucket,
+    );
+    out
+}
+
+fn model(plan: &PlanBuf) -> String {
+    // Kernels by number: the match is a jump table.
+    let called: BTreeMap<u8, Kernel> = plan
+        .calls
+        .iter()
+        .map(|call| (call.kernel as u8, call.kernel))
+        .collect();
+    let mut arms = String::new();
+    for kernel in called.values() {
+        let _ = writeln!(
+            arms,
+            "            ::tinpail::plan::Kernel::{} => ::tinpail::kernel::call::{}(args),",
+            kernel.name(),
+            adapter(*kernel)
+        );
+    }
+    format!(
+        "/// The planned network.\n\
+         #[derive(Clone, Copy, Debug, Default)]\n\
+         pub struct Model;\n\
+         impl ::tinpail::Model for Model {{\n\
+         \x20   type Optimizer = ::tinpail::optim::Sgd;\n\
+         \x20   fn plan(&self) -> ::tinpail::Plan<'_> {{\n        PLAN\n    }}\n\
+         \x20   #[allow(unreachable_patterns)]\n\
+         \x20   fn call(&self, args: &mut ::tinpail::exec::Args<'_, '_, Self::Optimizer>) \
+         -> Result<(), ::tinpail::exec::Fault> {{\n\
+         \x20       match args.kernel() {{\n{arms}\
+         \x20           _ => Err(::tinpail::exec::Fault::Kernel),\n\
+         \x20       }}\n    }}\n\
+         }}\n\
+         impl ::tinpail::StaticModel for Model {{\n\
+         \x20   const ARENA_WORDS: usize = ARENA_WORDS;\n\
+         }}\n"
+    )
+}

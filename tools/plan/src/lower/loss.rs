@@ -1,0 +1,102 @@
+//! Heads that are losses: SoftmaxOutput, LinearRegressionOutput.
+
+use tinpail::kernel::softmax::Normalization as KernelNormalization;
+use tinpail::plan::Kernel;
+
+use super::Lowering;
+use crate::error::Error;
+use crate::symbol::{Node, Normalization, SoftmaxOutput, Sym};
+
+/// (classes, inner) of (outer, C, inner): what the softmax runs over.
+fn softmax_size(shape: &[usize], attrs: &SoftmaxOutput) -> (usize, usize) {
+    if attrs.multi_output {
+        (shape[1], shape[2..].iter().product())
+    } else if attrs.preserve_shape {
+        (shape.last().copied().unwrap_or(1), 1)
+    } else {
+        (shape[1..].iter().product(), 1)
+    }
+}
+
+impl Lowering<'_> {
+    pub(super) fn softmax_forward(&mut self, out: Sym, node: &Node, attrs: &SoftmaxOutput) {
+        let (classes, inner) = softmax_size(self.shape(out), attrs);
+        let x = self.value(node.inputs[0]);
+        let y = self.copy_of(x, "");
+        self.call(
+            Kernel::SoftmaxForward,
+            &[Some(y)],
+            &[classes as u32, inner as u32],
+        );
+        self.values.insert(out, y);
+    }
+
+    pub(super) fn softmax_backward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        attrs: &SoftmaxOutput,
+    ) -> Result<(), Error> {
+        let (classes, inner) = softmax_size(self.shape(out), attrs);
+        let p = self.value(out);
+        let label = self.value(node.inputs[1]);
+        let dx = self.temp("dx", p.len);
+        if self.shape(node.inputs[1]) == self.shape(out) && classes > 1 {
+            self.call(
+                Kernel::SoftmaxBackwardProb,
+                &[Some(p), Some(label), Some(dx)],
+                &[attrs.grad_scale.to_bits()],
+            );
+        } else {
+            let normalization = match attrs.normalization {
+                Normalization::Null => KernelNormalization::Null,
+                Normalization::Batch => KernelNormalization::Batch,
+                Normalization::Valid => KernelNormalization::Valid,
+            };
+            let ignore = ignore_label(node, attrs)?;
+            self.call(
+                Kernel::SoftmaxBackward,
+                &[Some(p), Some(label), Some(dx)],
+                &[
+                    classes as u32,
+                    inner as u32,
+                    attrs.grad_scale.to_bits(),
+                    u32::from(ignore),
+                    u32::from(attrs.use_ignore),
+                    attrs.smooth_alpha.to_bits(),
+                    normalization as u32,
+                ],
+            );
+        }
+        self.add_grad(node.inputs[0], dx);
+        Ok(())
+    }
+
+    pub(super) fn regression_backward(&mut self, out: Sym, node: &Node, grad_scale: f32) {
+        let o = self.value(out);
+        let label = self.value(node.inputs[1]);
+        let dx = self.temp("dx", o.len);
+        let samples = self.shape(node.inputs[1]).first().copied().unwrap_or(1);
+        let per_sample = (label.len / samples.max(1)).max(1);
+        let scale = grad_scale / per_sample as f32;
+        self.call(
+            Kernel::LinearRegressionBackward,
+            &[Some(o), Some(label), Some(dx)],
+            &[scale.to_bits()],
+        );
+        self.add_grad(node.inputs[0], dx);
+    }
+}
+
+/// `ignore_label` as labels are on the device: -1 is 0xFFFF.
+pub(crate) fn ignore_label(node: &Node, attrs: &SoftmaxOutput) -> Result<u16, Error> {
+    match attrs.ignore_label {
+        -1 => Ok(u16::MAX),
+        label => u16::try_from(label).map_err(|_| {
+            Error::symbol(
+                &node.name,
+                format!("ignore_label {label} is no u16 (and not -1)"),
+            )
+        }),
+    }
+}

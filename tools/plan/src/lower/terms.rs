@@ -1,0 +1,358 @@
+//! Gradients of parameters, and the update.
+//!
+//! Backward collects terms: sums of outer products of deltas and inputs that are not formed yet. Under
+//! `Train::Held` each is accumulated into the parameter's gradient at once; under `Train::Fused` it waits
+//! for the update, which forms it row by row and applies the row to the weight. Both add the same products
+//! in the same order.
+
+use tinpail::plan::{Kernel, Train};
+
+use super::{Lowering, Role};
+use crate::ir::{Phase, Storage, View};
+use crate::symbol::{Op, Sym};
+
+/// Rows of deltas: `rows` rows that begin at `first` and are `stride` elements apart, of which
+/// the first `outputs` elements count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delta {
+    pub values: View,
+    pub first: usize,
+    pub stride: usize,
+    pub outputs: usize,
+}
+
+/// A contribution to a gradient.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Term {
+    /// dW[o, k] = sum over r of delta[r, o] x[r, k], the rows of x being those of x0 and then x1.
+    Outer {
+        delta: Delta,
+        x0: Option<View>,
+        x1: Option<View>,
+        inputs: usize,
+    },
+    /// db[o] = sum over r of delta[r, o].
+    Column(Delta),
+    /// dW[token[r]] = sum of dy[r].
+    Scatter { tokens: View, dy: View, dim: usize },
+    /// The gradient itself.
+    Dense(View),
+}
+
+/// A contribution to part of a parameter's gradient.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GradTerm {
+    pub param: usize,
+    pub offset: usize,
+    pub len: usize,
+    pub term: Term,
+}
+
+impl Lowering<'_> {
+    /// The trainable parameter that `sym` is (a part of), and the part's offset.
+    fn trainable_part(&self, sym: Sym) -> Option<(usize, usize)> {
+        let node = self.net.node(sym);
+        match &node.op {
+            Op::Variable => match self.setting.roles.get(&node.name) {
+                Some(Role::Param(index)) if self.setting.trainable[*index] => Some((*index, 0)),
+                _ => None,
+            },
+            Op::ParamSlice { offset, .. } => {
+                let (param, base) = self.trainable_part(node.inputs[0])?;
+                Some((param, base + offset))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the gradient of `sym` goes into terms (a parameter), or nowhere.
+    pub(super) fn is_parameter(&self, sym: Sym) -> bool {
+        let node = self.net.node(sym);
+        match &node.op {
+            Op::Variable => matches!(self.setting.roles.get(&node.name), Some(Role::Param(_))),
+            Op::ParamSlice { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Adds a term to the gradient of `len` elements of `sym` from `offset` on. Where `sym` is computed
+    /// (a weight that is itself a network's value) the term is formed at once.
+    pub(super) fn add_term(&mut self, sym: Sym, offset: usize, len: usize, term: Term) {
+        if !self.wants(sym) {
+            return;
+        }
+        let Some((param, base)) = self.trainable_part(sym) else {
+            self.form_into_value_grad(sym, offset, len, term);
+            return;
+        };
+        let term = GradTerm {
+            param,
+            offset: base + offset,
+            len,
+            term,
+        };
+        if self.setting.train == Train::Held {
+            let grad = self.held_grad(param);
+            self.accumulate(term, grad.part(term.offset, len));
+        }
+        self.terms.push(term);
+    }
+
+    /// The gradient of a computed weight: a buffer of its own.
+    fn form_into_value_grad(&mut self, sym: Sym, offset: usize, len: usize, term: Term) {
+        let whole = self.len(sym);
+        let grad = self.fill("dw", whole, 0.0);
+        let term = GradTerm {
+            param: usize::MAX,
+            offset,
+            len,
+            term,
+        };
+        self.accumulate(term, grad.part(offset, len));
+        self.add_grad(sym, grad);
+    }
+
+    /// The gradient of a parameter that arrived as a value.
+    pub(super) fn parameter_backward(&mut self, sym: Sym, dy: View) {
+        if self.is_parameter(sym) {
+            self.add_term(sym, 0, dy.len, Term::Dense(dy));
+        }
+    }
+
+    fn held_grad(&mut self, param: usize) -> View {
+        let len = self.setting.param_lens[param];
+        self.stored(Storage::Grad(param), &format!("grad{param}"), len)
+    }
+
+    /// The parameters of this bucket that update moves.
+    fn moved(&self) -> Vec<usize> {
+        let mut moved: Vec<usize> = self
+            .net
+            .nodes
+            .iter()
+            .filter(|node| node.op == Op::Variable)
+            .filter_map(|node| match self.setting.roles.get(&node.name) {
+                Some(Role::Param(index)) if self.setting.trainable[*index] => Some(*index),
+                _ => None,
+            })
+            .collect();
+        moved.sort_unstable();
+        moved
+    }
+
+    /// `grad_req = write`: backward starts from zero.
+    pub(super) fn zero_held_grads(&mut self) {
+        if self.setting.train != Train::Held || self.setting.grad_add {
+            return;
+        }
+        self.node = "zero_grads".into();
+        for param in self.moved() {
+            let grad = self.held_grad(param);
+            self.call(Kernel::Fill, &[Some(grad)], &[0]);
+        }
+    }
+
+    /// Adds a term onto `grad`.
+    fn accumulate(&mut self, term: GradTerm, grad: View) {
+        match term.term {
+            Term::Outer {
+                delta,
+                x0,
+                x1,
+                inputs,
+            } => self.call(
+                Kernel::DenseGrad,
+                &[Some(delta.values), x0, x1, Some(grad)],
+                &[
+                    inputs as u32,
+                    delta.outputs as u32,
+                    delta.first as u32,
+                    delta.stride as u32,
+                ],
+            ),
+            Term::Column(delta) => self.call(
+                Kernel::BiasGrad,
+                &[Some(delta.values), Some(grad)],
+                &[
+                    delta.outputs as u32,
+                    delta.first as u32,
+                    delta.stride as u32,
+                ],
+            ),
+            Term::Scatter { tokens, dy, dim } => self.call(
+                Kernel::EmbeddingGrad,
+                &[Some(tokens), Some(dy), Some(grad)],
+                &[dim as u32],
+            ),
+            Term::Dense(values) => {
+                self.call(Kernel::AddAssign, &[Some(values), Some(grad)], &[]);
+            }
+        }
+    }
+
+    /// Checks, then the update of every parameter of the bucket.
+    pub(super) fn update(&mut self) {
+        let terms = std::mem::take(&mut self.terms);
+        self.phase = Phase::Check;
+        self.check_terms(&terms);
+        self.phase = Phase::Update;
+        for param in self.moved() {
+            let mut own: Vec<GradTerm> = terms
+                .iter()
+                .filter(|term| term.param == param)
+                .copied()
+                .collect();
+            self.node = self.param_name(param);
+            match self.setting.train {
+                Train::None => {}
+                Train::Held => {
+                    let grad = self.held_grad(param);
+                    let whole = self.setting.param_lens[param];
+                    self.apply(param, 0, whole, Some(grad));
+                }
+                Train::Fused => {
+                    let disjoint = sorted_disjoint(&mut own);
+                    if disjoint {
+                        self.update_by_rows(param, &own);
+                    } else {
+                        let own = terms.iter().filter(|term| term.param == param);
+                        self.update_by_buffer(param, own);
+                    }
+                }
+            }
+        }
+    }
+
+    fn param_name(&self, param: usize) -> String {
+        let name = self.setting.roles.iter();
+        let name = name.filter(|(_, role)| **role == Role::Param(param));
+        name.map(|(name, _)| name.clone())
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// Everything that an update is made of must be finite before the first weight changes.
+    fn check_terms(&mut self, terms: &[GradTerm]) {
+        self.node = "check".into();
+        let mut checked: Vec<View> = Vec::new();
+        if self.setting.train == Train::Held {
+            for param in self.moved() {
+                checked.push(self.held_grad(param));
+            }
+        } else {
+            for term in terms {
+                let values = match term.term {
+                    Term::Outer { delta, .. } | Term::Column(delta) => delta.values,
+                    Term::Scatter { dy, .. } => dy,
+                    Term::Dense(values) => values,
+                };
+                if !checked.contains(&values) {
+                    checked.push(values);
+                }
+            }
+        }
+        for values in checked {
+            self.call(Kernel::CheckFinite, &[Some(values)], &[]);
+        }
+    }
+
+    /// Each row of the gradient is formed in a tile and applied; parts without a term have gradient zero.
+    fn update_by_rows(&mut self, param: usize, terms: &[GradTerm]) {
+        let mut done = 0;
+        for term in terms {
+            if term.offset > done {
+                self.apply(param, done, term.offset - done, None);
+            }
+            self.update_term(*term);
+            done = term.offset + term.len;
+        }
+        let whole = self.setting.param_lens[param];
+        if whole > done {
+            self.apply(param, done, whole - done, None);
+        }
+    }
+
+    /// A parameter that several places read: its gradient is summed in a buffer first.
+    fn update_by_buffer<'t>(&mut self, param: usize, terms: impl Iterator<Item = &'t GradTerm>) {
+        let whole = self.setting.param_lens[param];
+        let grad = self.fill("grad", whole, 0.0);
+        for term in terms {
+            self.accumulate(*term, grad.part(term.offset, term.len));
+        }
+        self.apply(param, 0, whole, Some(grad));
+    }
+
+    fn update_term(&mut self, term: GradTerm) {
+        let param = term.param as u32;
+        let (w, m) = self.weight_and_state(term.param, term.offset, term.len);
+        match term.term {
+            Term::Outer {
+                delta,
+                x0,
+                x1,
+                inputs,
+            } => {
+                let tile = self.temp("tile", inputs);
+                self.call(
+                    Kernel::DenseUpdate,
+                    &[Some(delta.values), x0, x1, Some(w), m, Some(tile)],
+                    &[
+                        inputs as u32,
+                        delta.outputs as u32,
+                        delta.first as u32,
+                        delta.stride as u32,
+                        param,
+                    ],
+                );
+            }
+            Term::Column(delta) => self.call(
+                Kernel::BiasUpdate,
+                &[Some(delta.values), Some(w), m],
+                &[
+                    delta.outputs as u32,
+                    delta.first as u32,
+                    delta.stride as u32,
+                    param,
+                ],
+            ),
+            Term::Scatter { tokens, dy, dim } => {
+                let tile = self.temp("tile", dim);
+                self.call(
+                    Kernel::EmbeddingUpdate,
+                    &[Some(tokens), Some(dy), Some(w), m, Some(tile)],
+                    &[dim as u32, param],
+                );
+            }
+            Term::Dense(values) => self.apply(term.param, term.offset, term.len, Some(values)),
+        }
+    }
+
+    fn apply(&mut self, param: usize, offset: usize, len: usize, grad: Option<View>) {
+        let (w, m) = self.weight_and_state(param, offset, len);
+        self.call(Kernel::Apply, &[grad, Some(w), m], &[param as u32]);
+    }
+
+    fn weight_and_state(
+        &mut self,
+        param: usize,
+        offset: usize,
+        len: usize,
+    ) -> (View, Option<View>) {
+        let whole = self.setting.param_lens[param];
+        let name = self.param_name(param);
+        let w = self.stored(Storage::Param(param), &name, whole);
+        let m = self.setting.optimizer_state.then(|| {
+            self.stored(Storage::OptState(param), &format!("{name}.momentum"), whole)
+                .part(offset, len)
+        });
+        (w.part(offset, len), m)
+    }
+}
+
+/// Sorts the terms by offset; whether no two overlap.
+fn sorted_disjoint(terms: &mut [GradTerm]) -> bool {
+    terms.sort_by_key(|term| term.offset);
+    terms
+        .windows(2)
+        .all(|pair| pair[0].offset + pair[0].len <= pair[1].offset)
+}

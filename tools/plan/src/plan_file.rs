@@ -1,0 +1,190 @@
+//! A plan on the host: the tables in vectors, all names, and the report. `NAME.plan.postcard` is this.
+
+use serde::{Deserialize, Serialize};
+use tinpail::plan::{BucketPlan, Call, Param, Plan, Port, Span, Train};
+use tinpail::recipe::Recipe;
+
+use crate::error::Error;
+
+/// [`Plan`] with its tables in vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanBuf {
+    pub schema: u64,
+    pub fingerprint: u64,
+    pub recipe: Recipe,
+    pub train: Train,
+    pub batch_size: u32,
+    pub arena_len: u32,
+    pub persistent_len: u32,
+    pub flash_len: u32,
+    pub default_bucket: u16,
+    pub params: Vec<Param>,
+    pub states: Vec<Span>,
+    pub buckets: Vec<BucketPlan>,
+    pub ports: Vec<Port>,
+    pub calls: Vec<Call>,
+    pub spans: Vec<Span>,
+    pub ints: Vec<u32>,
+}
+
+impl PlanBuf {
+    /// The plan as the runtime reads it.
+    pub fn plan(&self) -> Plan<'_> {
+        Plan {
+            schema: self.schema,
+            fingerprint: self.fingerprint,
+            recipe: self.recipe,
+            train: self.train,
+            batch_size: self.batch_size,
+            arena_len: self.arena_len,
+            persistent_len: self.persistent_len,
+            flash_len: self.flash_len,
+            default_bucket: self.default_bucket,
+            params: &self.params,
+            states: &self.states,
+            buckets: &self.buckets,
+            ports: &self.ports,
+            calls: &self.calls,
+            spans: &self.spans,
+            ints: &self.ints,
+        }
+    }
+}
+
+/// A name and a shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub name: String,
+    pub shape: Vec<usize>,
+}
+
+impl Named {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The names and shapes of one bucket: MXNet's attributes of the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketNames {
+    pub key: u32,
+    pub data_shapes: Vec<Named>,
+    pub label_shapes: Vec<Named>,
+    pub output_shapes: Vec<Named>,
+}
+
+/// A buffer of a program as placed: what a picture of the arena shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    pub name: String,
+    /// First element in the arena.
+    pub offset: usize,
+    /// Elements.
+    pub len: usize,
+    /// First and one past the last call that uses it.
+    pub calls: (usize, usize),
+}
+
+/// What one program costs. Bytes of the transient part of the arena.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramReport {
+    pub calls: usize,
+    /// The transient bytes that the placement takes.
+    pub peak_bytes: usize,
+    /// The largest live sum: no placement takes less.
+    pub lower_bound_bytes: usize,
+    pub placed: Vec<Placed>,
+}
+
+/// What one bucket costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketReport {
+    pub key: u32,
+    pub infer: ProgramReport,
+    /// Without training: none.
+    pub train: Option<ProgramReport>,
+    /// Bytes of flash that this bucket's rows of the tables take.
+    pub plan_bytes: usize,
+}
+
+/// What the plan costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub arena_bytes: usize,
+    pub param_bytes: usize,
+    pub optimizer_bytes: usize,
+    pub grad_bytes: usize,
+    pub state_bytes: usize,
+    /// Bytes of the parameters in flash.
+    pub flash_param_bytes: usize,
+    /// Bytes of flash of all tables.
+    pub plan_bytes: usize,
+    pub buckets: Vec<BucketReport>,
+}
+
+/// A plan with its names and report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanFile {
+    pub plan: PlanBuf,
+    pub params: Vec<Named>,
+    pub states: Vec<Named>,
+    pub buckets: Vec<BucketNames>,
+    /// The symbol that each call was made for, by row of `plan.calls`.
+    pub call_names: Vec<String>,
+    pub report: Report,
+}
+
+/// What a plan file begins with.
+const MAGIC: [u8; 8] = *b"tinplan1";
+
+impl PlanFile {
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let bytes = postcard::to_extend(self, MAGIC.to_vec());
+        bytes.map_err(|error| Error::Config(format!("the plan cannot be written: {error}")))
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let rest = bytes
+            .strip_prefix(&MAGIC)
+            .ok_or_else(|| Error::Config("this is no plan file".into()))?;
+        let file: PlanFile = postcard::from_bytes(rest)
+            .map_err(|error| Error::Config(format!("the plan cannot be read: {error}")))?;
+        if file.plan.fingerprint != file.plan.own_fingerprint()? {
+            return Err(Error::Config("the plan file is damaged".into()));
+        }
+        Ok(file)
+    }
+
+    /// The names of the data, as MXNet's `data_names`.
+    pub fn data_names(&self) -> Vec<&str> {
+        let default = self.buckets.get(usize::from(self.plan.default_bucket));
+        let shapes = default.map_or(&[][..], |bucket| &bucket.data_shapes);
+        shapes.iter().map(|named| named.name.as_str()).collect()
+    }
+}
+
+impl PlanBuf {
+    /// The fingerprint of everything in the plan but the fingerprint.
+    pub(crate) fn own_fingerprint(&self) -> Result<u64, Error> {
+        let blank = PlanBuf {
+            fingerprint: 0,
+            ..self.clone()
+        };
+        let bytes = postcard::to_stdvec(&blank)
+            .map_err(|error| Error::Config(format!("the plan cannot be written: {error}")))?;
+        Ok(fingerprint(&bytes))
+    }
+}
+
+/// CRC-64/XZ.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
+    crc::Crc::<u64>::new(&crc::CRC_64_XZ).checksum(bytes)
+}

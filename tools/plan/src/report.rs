@@ -1,0 +1,65 @@
+//! What a plan costs, as a table for people.
+
+use std::fmt::Write;
+
+use crate::plan_file::{PlanFile, ProgramReport};
+
+/// The plan's cost: per bucket the transient bytes, then what is kept, then what takes the space in the
+/// largest program.
+pub fn table(file: &PlanFile) -> String {
+    let report = &file.report;
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "| bucket | inference B (bound) | training B (bound) | calls | plan B |\n\
+         | --- | --- | --- | --- | --- |"
+    );
+    for bucket in &report.buckets {
+        let cell = |program: &ProgramReport| {
+            format!("{} ({})", program.peak_bytes, program.lower_bound_bytes)
+        };
+        let train = bucket.train.as_ref();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} + {} | {} |",
+            bucket.key,
+            cell(&bucket.infer),
+            train.map_or_else(|| "-".into(), cell),
+            bucket.infer.calls,
+            train.map_or(0, |train| train.calls),
+            bucket.plan_bytes,
+        );
+    }
+    let _ = writeln!(
+        out,
+        "arena {} B: parameters {}, optimizer {}, gradients {}, states {}, the rest transient; \
+         flash: parameters {}, plan {}",
+        report.arena_bytes,
+        report.param_bytes,
+        report.optimizer_bytes,
+        report.grad_bytes,
+        report.state_bytes,
+        report.flash_param_bytes,
+        report.plan_bytes,
+    );
+    let programs = report
+        .buckets
+        .iter()
+        .flat_map(|bucket| bucket.train.iter().chain([&bucket.infer]));
+    if let Some(largest) = programs.max_by_key(|program| program.peak_bytes) {
+        let mut placed: Vec<_> = largest.placed.iter().collect();
+        placed.sort_by_key(|placed| std::cmp::Reverse(placed.len));
+        let _ = writeln!(out, "| largest buffers | B | calls |\n| --- | --- | --- |");
+        for placed in placed.iter().take(8) {
+            let (from, to) = placed.calls;
+            let _ = writeln!(
+                out,
+                "| {} | {} | {from}..{to} |",
+                placed.name,
+                4 * placed.len
+            );
+        }
+    }
+    out
+}
