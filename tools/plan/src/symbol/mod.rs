@@ -5,7 +5,9 @@
 //! [`crate::Bucketing::state_names`] names them.
 
 mod build;
+mod check;
 mod op;
+pub(crate) mod topo;
 
 pub use op::{
     Act, Embedding, FullyConnected, Mode, Normalization, Op, Rnn, ScalarOp, SoftmaxOutput,
@@ -87,10 +89,16 @@ impl Net {
     }
 
     /// MXNet's name of an output: the node's name and `_output`, or `_output0`... where there are several.
+    /// RNN has names of its own for its states.
     pub fn output_name(&self, sym: Sym) -> String {
         let node = self.node(sym);
         match node.op {
             Op::Variable => node.name.clone(),
+            Op::Rnn(_) => match sym.output {
+                0 => format!("{}_output", node.name),
+                1 => format!("{}_state_output", node.name),
+                _ => format!("{}_statecell_output", node.name),
+            },
             _ if node.op.outputs() == 1 => format!("{}_output", node.name),
             _ => format!("{}_output{}", node.name, sym.output),
         }

@@ -233,6 +233,43 @@ impl Op {
         }
     }
 
+    /// The least and the most inputs that the operator takes (`usize::MAX`: any number).
+    pub fn inputs(&self) -> (usize, usize) {
+        let exactly = |n| (n, n);
+        let state_of = |mode: Mode| if mode == Mode::Lstm { 2 } else { 1 };
+        match self {
+            Op::Variable | Op::Zeros { .. } => exactly(0),
+            Op::FullyConnected(fc) => exactly(if fc.no_bias { 2 } else { 3 }),
+            Op::Rnn(rnn) => exactly(2 + state_of(rnn.mode)),
+            Op::RnnLayer { mode, .. } => exactly(5 + state_of(*mode)),
+            Op::SequenceLast {
+                use_sequence_length,
+                ..
+            }
+            | Op::SequenceMask {
+                use_sequence_length,
+                ..
+            } => exactly(1 + *use_sequence_length as usize),
+            Op::Concat { .. } => (1, usize::MAX),
+            Op::Embedding(_)
+            | Op::ElemwiseAdd
+            | Op::ElemwiseSub
+            | Op::ElemwiseMul
+            | Op::SoftmaxOutput(_)
+            | Op::LinearRegressionOutput { .. } => exactly(2),
+            Op::Activation(_)
+            | Op::Mean { .. }
+            | Op::Reshape { .. }
+            | Op::ExpandDims { .. }
+            | Op::SwapAxis { .. }
+            | Op::SliceChannel { .. }
+            | Op::Scalar(..)
+            | Op::Dropout { .. }
+            | Op::BlockGrad
+            | Op::ParamSlice { .. } => exactly(1),
+        }
+    }
+
     /// MXNet's name of the operator.
     pub fn mxnet_name(&self) -> &'static str {
         match self {

@@ -1,0 +1,266 @@
+//! One rule for each operator: what the shapes of its operands say about each other.
+
+use super::table::{Table, elements};
+use super::{axes, loss, recurrent, reshape};
+use crate::symbol::{Embedding, FullyConnected};
+use crate::{Error, Op};
+
+/// Applies the rule of node `index`. `guess`: see [`super::settle`].
+pub(super) fn apply(table: &mut Table, index: usize, guess: bool) -> Result<(), Error> {
+    let net = table.net;
+    let node = &net.nodes[index];
+    match &node.op {
+        Op::Variable | Op::Zeros { .. } => Ok(()),
+        Op::FullyConnected(attrs) => fully_connected(table, index, attrs, guess),
+        Op::Embedding(attrs) => embedding(table, index, attrs),
+        Op::Activation(_) | Op::Scalar(..) | Op::Dropout { .. } | Op::BlockGrad => {
+            same(table, index)
+        }
+        Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul => elementwise(table, index),
+        Op::Rnn(attrs) => recurrent::rnn(table, index, attrs),
+        Op::RnnLayer { mode, hidden } => recurrent::layer(table, index, *mode, *hidden),
+        Op::SequenceLast { axis, .. } => recurrent::time_steps(table, index, *axis, true),
+        Op::SequenceMask { axis, .. } => recurrent::time_steps(table, index, *axis, false),
+        Op::Mean { axes, keepdims } => forward(table, index, |name, shape| {
+            axes::mean(name, axes, *keepdims, shape)
+        }),
+        Op::Reshape { shape, reverse } => forward(table, index, |name, data| {
+            reshape::reshape(name, shape, *reverse, data)
+        }),
+        Op::ExpandDims { axis } => expand_dims(table, index, *axis),
+        Op::SwapAxis { dim1, dim2 } => swap_axis(table, index, *dim1, *dim2),
+        Op::Concat { dim } => concat(table, index, *dim),
+        Op::SliceChannel {
+            num_outputs,
+            axis,
+            squeeze_axis,
+        } => slice_channel(table, index, *num_outputs, *axis, *squeeze_axis),
+        Op::SoftmaxOutput(attrs) => loss::softmax(table, index, attrs),
+        Op::LinearRegressionOutput { .. } => loss::regression(table, index),
+        Op::ParamSlice { offset, shape } => param_slice(table, index, *offset, shape),
+    }
+}
+
+/// The first input and the output have one shape, whichever is known.
+pub(super) fn same(table: &mut Table, index: usize) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let (input, output) = (node.inputs[0], table.output(index, 0));
+    if let Some(shape) = table.get(input).cloned() {
+        table.unify(output, &shape, &node.name, "output")?;
+    } else if let Some(shape) = table.get(output).cloned() {
+        table.unify(input, &shape, &node.name, "input")?;
+    }
+    Ok(())
+}
+
+/// The output's shape follows from the input's.
+fn forward(
+    table: &mut Table,
+    index: usize,
+    rule: impl Fn(&str, &[usize]) -> Result<Vec<usize>, Error>,
+) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    match table.get(node.inputs[0]) {
+        None => Ok(()),
+        Some(shape) => {
+            let out = rule(&node.name, shape)?;
+            table.unify(table.output(index, 0), &out, &node.name, "output")
+        }
+    }
+}
+
+fn elementwise(table: &mut Table, index: usize) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let (lhs, rhs) = (node.inputs[0], node.inputs[1]);
+    if let (Some(left), Some(right)) = (table.get(lhs), table.get(rhs))
+        && left != right
+    {
+        let what = format!("{} and {} differ", table.name(lhs), table.name(rhs));
+        return Err(Error::shapes(&node.name, &what, left, right));
+    }
+    let operands = [
+        (lhs, "lhs"),
+        (rhs, "rhs"),
+        (table.output(index, 0), "output"),
+    ];
+    let known = operands
+        .iter()
+        .find_map(|&(sym, _)| table.get(sym).cloned());
+    if let Some(shape) = known {
+        for (sym, role) in operands {
+            table.unify(sym, &shape, &node.name, role)?;
+        }
+    }
+    Ok(())
+}
+
+/// data, weight (O, I)[, bias (O)]: out (N, O), or (.., O) without flatten.
+fn fully_connected(
+    table: &mut Table,
+    index: usize,
+    attrs: &FullyConnected,
+    guess: bool,
+) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let outputs = attrs.num_hidden;
+    let (data, weight, out) = (node.inputs[0], node.inputs[1], table.output(index, 0));
+    if let Some(&bias) = node.inputs.get(2) {
+        table.unify(bias, &[outputs], &node.name, "bias")?;
+    }
+    if let Some(shape) = table.get(data).cloned() {
+        let kept = if attrs.flatten { 1 } else { shape.len() - 1 };
+        let inputs = shape[kept..].iter().product();
+        table.unify(weight, &[outputs, inputs], &node.name, "weight")?;
+        let shape = [&shape[..kept], &[outputs]].concat();
+        return table.unify(out, &shape, &node.name, "output");
+    }
+    let (Some(rows), Some(weight)) = (table.get(out), table.get(weight)) else {
+        return Ok(());
+    };
+    if (guess || !attrs.flatten) && weight.len() == 2 {
+        let shape = [&rows[..rows.len() - 1], &[weight[1]]].concat();
+        return table.unify(data, &shape, &node.name, "data");
+    }
+    Ok(())
+}
+
+/// data (..), weight (input_dim, output_dim): out (.., output_dim).
+fn embedding(table: &mut Table, index: usize, attrs: &Embedding) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    if attrs.input_dim > 1 << 16 {
+        let what = format!("input_dim {}, but ids are 16 bits wide", attrs.input_dim);
+        return Err(Error::symbol(&node.name, what));
+    }
+    let weight = [attrs.input_dim, attrs.output_dim];
+    table.unify(node.inputs[1], &weight, &node.name, "weight")?;
+    let out = table.output(index, 0);
+    if let Some(shape) = table.get(node.inputs[0]) {
+        let shape = [&shape[..], &[attrs.output_dim]].concat();
+        return table.unify(out, &shape, &node.name, "output");
+    }
+    match table.get(out).map(|out| out[..out.len() - 1].to_vec()) {
+        Some(shape) => table.unify(node.inputs[0], &shape, &node.name, "data"),
+        None => Ok(()),
+    }
+}
+
+fn expand_dims(table: &mut Table, index: usize, axis: i64) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let (data, out) = (node.inputs[0], table.output(index, 0));
+    if let Some(shape) = table.get(data) {
+        // One more axis than there are: -1 puts it last.
+        let at = axes::index(axis, shape.len() + 1);
+        let at = at.ok_or_else(|| {
+            Error::shape(&node.name, &format!("no place for axis {axis} in"), shape)
+        })?;
+        let mut shape = shape.clone();
+        shape.insert(at, 1);
+        return table.unify(out, &shape, &node.name, "output");
+    }
+    if let Some(mut shape) = table.get(out).cloned() {
+        let at = axes::axis(&node.name, axis, &shape)?;
+        shape.remove(at);
+        return table.unify(data, &shape, &node.name, "data");
+    }
+    Ok(())
+}
+
+fn swap_axis(table: &mut Table, index: usize, dim1: usize, dim2: usize) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let (data, out) = (node.inputs[0], table.output(index, 0));
+    let swapped = |shape: &Vec<usize>| {
+        if dim1.max(dim2) >= shape.len() {
+            let what = format!("no axes {dim1} and {dim2} to swap in");
+            return Err(Error::shape(&node.name, &what, shape));
+        }
+        let mut shape = shape.clone();
+        shape.swap(dim1, dim2);
+        Ok(shape)
+    };
+    if let Some(shape) = table.get(data) {
+        let shape = swapped(shape)?;
+        return table.unify(out, &shape, &node.name, "output");
+    }
+    if let Some(shape) = table.get(out) {
+        let shape = swapped(shape)?;
+        return table.unify(data, &shape, &node.name, "data");
+    }
+    Ok(())
+}
+
+fn concat(table: &mut Table, index: usize, dim: i64) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let parts: Option<Vec<_>> = node.inputs.iter().map(|&part| table.get(part)).collect();
+    match parts {
+        None => Ok(()),
+        Some(parts) => {
+            let out = axes::concat(&node.name, dim, &parts)?;
+            table.unify(table.output(index, 0), &out, &node.name, "output")
+        }
+    }
+}
+
+fn slice_channel(
+    table: &mut Table,
+    index: usize,
+    parts: usize,
+    axis: i64,
+    squeeze: bool,
+) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let data = node.inputs[0];
+    if let Some(shape) = table.get(data) {
+        let at = axes::axis(&node.name, axis, shape)?;
+        let fits = if squeeze {
+            shape[at] == parts
+        } else {
+            shape[at].is_multiple_of(parts)
+        };
+        if !fits {
+            let rest = if squeeze { " of length 1" } else { "" };
+            let what = format!("axis {axis} cannot be cut into {parts} equal parts{rest}");
+            return Err(Error::shape(&node.name, &what, shape));
+        }
+        let mut part = shape.clone();
+        part[at] /= parts;
+        if squeeze {
+            part.remove(at);
+        }
+        for output in 0..parts {
+            table.unify(table.output(index, output), &part, &node.name, "output")?;
+        }
+        return Ok(());
+    }
+    let part = (0..parts).find_map(|output| table.get(table.output(index, output)));
+    let Some(mut shape) = part.cloned() else {
+        return Ok(());
+    };
+    if squeeze {
+        shape.insert(0, 1);
+        let at = axes::axis(&node.name, axis, &shape)?;
+        shape.remove(0);
+        shape.insert(at, parts);
+    } else {
+        let at = axes::axis(&node.name, axis, &shape)?;
+        shape[at] = shape[at].saturating_mul(parts);
+    }
+    table.unify(data, &shape, &node.name, "data")
+}
+
+fn param_slice(
+    table: &mut Table,
+    index: usize,
+    offset: usize,
+    shape: &[usize],
+) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let end = elements(&node.name, shape)?.checked_add(offset);
+    table.unify(table.output(index, 0), shape, &node.name, "output")?;
+    match table.get(node.inputs[0]) {
+        Some(whole) if end.is_none_or(|end| end > whole.iter().product()) => {
+            let what = format!("no {shape:?} from element {offset} on in");
+            Err(Error::shape(&node.name, &what, whole))
+        }
+        _ => Ok(()),
+    }
+}
