@@ -69,29 +69,32 @@ impl SwapAxes {
     ) {
         let Self { p, a, m, b, q } = self;
         let src_stride = m.saturating_mul(b).saturating_mul(q);
-        let mut dst = rows_mut(dst, a.saturating_mul(q));
-        for p in 0..p {
-            for b_now in 0..b {
-                for m_now in 0..m {
-                    let Some(dst) = dst.next() else { return };
-                    // (((p A + 0) M + m) B + b) Q
-                    let first = p
-                        .saturating_mul(a)
-                        .saturating_mul(m)
-                        .saturating_add(m_now)
-                        .saturating_mul(b)
-                        .saturating_add(b_now)
-                        .saturating_mul(q);
-                    let blocks = Blocks {
-                        count: a,
-                        width: q,
-                        src_first: first,
-                        src_stride,
-                        dst_first: 0,
-                        dst_stride: q,
-                    };
-                    blocks.each(dst, src, accumulate);
-                }
+        let (mut p_now, mut b_now, mut m_now) = (0_usize, 0, 0);
+        let count = p.saturating_mul(b).saturating_mul(m);
+        for dst in rows_mut(dst, a.saturating_mul(q)).take(count) {
+            // (((p A + 0) M + m) B + b) Q
+            let src_first = p_now
+                .saturating_mul(a)
+                .saturating_mul(m)
+                .saturating_add(m_now)
+                .saturating_mul(b)
+                .saturating_add(b_now)
+                .saturating_mul(q);
+            let blocks = Blocks {
+                count: a,
+                width: q,
+                src_first,
+                src_stride,
+                dst_first: 0,
+                dst_stride: q,
+            };
+            blocks.each(dst, src, accumulate);
+            m_now += 1;
+            if m_now >= m {
+                (b_now, m_now) = (b_now + 1, 0);
+            }
+            if b_now >= b {
+                (p_now, b_now) = (p_now + 1, 0);
             }
         }
     }

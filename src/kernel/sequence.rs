@@ -64,19 +64,20 @@ impl Sequence {
         lengths: &[u16], // [N] or empty
         value: f32,
     ) {
-        let (outer, inner) = if self.batch_major {
-            (self.batch, self.steps)
+        let inner = if self.batch_major {
+            self.steps
         } else {
-            (self.steps, self.batch)
+            self.batch
         };
-        let mut y = rows_mut(y, self.channels);
-        for a in 0..outer {
-            for b in 0..inner {
-                let (t, n) = if self.batch_major { (b, a) } else { (a, b) };
-                let Some(y) = y.next() else { return };
-                if lengths.get(n).is_some_and(|len| t >= usize::from(*len)) {
-                    y.fill(value);
-                }
+        let (mut a, mut b) = (0, 0);
+        for y in rows_mut(y, self.channels) {
+            let (t, n) = if self.batch_major { (b, a) } else { (a, b) };
+            if lengths.get(n).is_some_and(|len| t >= usize::from(*len)) {
+                y.fill(value);
+            }
+            b += 1;
+            if b >= inner {
+                (a, b) = (a + 1, 0);
             }
         }
     }

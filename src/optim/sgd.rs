@@ -150,3 +150,101 @@ fn cut(value: f32, bound: f32) -> f32 {
         value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const W: [f32; 5] = [0.5, -1.25, 2.0, 0.0, -0.3];
+    const G: [f32; 5] = [0.1, -7.0, 0.0, 3.0, 0.7];
+    const M: [f32; 5] = [0.2, 0.0, -0.4, 1.0, 0.05];
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn follows_the_formula() {
+        for wd in [0.0, 0.03] {
+            for clip in [None, Some(0.0), Some(-1.0), Some(1.5)] {
+                for state in [false, true] {
+                    let sgd = Sgd {
+                        momentum: 0.9,
+                        rescale_grad: Some(0.5),
+                        clip_gradient: clip,
+                        wd,
+                        learning_rate: 0.1,
+                    };
+                    let rate = sgd.rate();
+                    let (mut w, mut m) = (W, M);
+                    assert!(sgd.apply(rate, &mut w, &G, if state { &mut m } else { &mut [] }));
+                    let (lr, decay) = (0.1f32, 0.1f32 * wd);
+                    for i in 0..5 {
+                        let mut s = 0.5 * G[i];
+                        if let Some(c) = clip
+                            && c > 0.0
+                        {
+                            s = s.clamp(-c, c);
+                        }
+                        if state {
+                            let moved = match wd {
+                                0.0 => 0.9 * M[i] - lr * s,
+                                _ => 0.9 * M[i] - decay * W[i] - lr * s,
+                            };
+                            assert_eq!(m[i].to_bits(), moved.to_bits());
+                            assert_eq!(w[i].to_bits(), (W[i] + moved).to_bits());
+                        } else {
+                            let moved = match wd {
+                                0.0 => W[i] - lr * s,
+                                _ => W[i] + (-(decay * W[i]) - lr * s),
+                            };
+                            assert_eq!(w[i].to_bits(), moved.to_bits());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_gradient_is_a_gradient_of_zeros() {
+        for wd in [0.0, 0.03] {
+            for clip in [None, Some(1.5)] {
+                for state in [false, true] {
+                    let sgd = Sgd {
+                        momentum: 0.9,
+                        clip_gradient: clip,
+                        ..Sgd::default()
+                    };
+                    let rate = Rate { lr: 0.1, wd };
+                    let (mut w, mut m, mut w2, mut m2) = (W, M, W, M);
+                    let none: &mut [f32] = &mut [];
+                    assert!(sgd.apply(rate, &mut w, &[], if state { &mut m } else { none }));
+                    let none: &mut [f32] = &mut [];
+                    assert!(sgd.apply(
+                        rate,
+                        &mut w2,
+                        &[0.0; 5],
+                        if state { &mut m2 } else { none }
+                    ));
+                    assert_eq!((bits(&w), bits(&m)), (bits(&w2), bits(&m2)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn says_when_a_weight_overflows() {
+        let sgd = Sgd {
+            momentum: 1.0,
+            ..Sgd::default()
+        };
+        let rate = Rate { lr: 1.0, wd: 0.0 };
+        assert!(!sgd.apply(rate, &mut [f32::MAX, 0.0], &[-f32::MAX, 0.0], &mut []));
+        assert!(!sgd.apply(rate, &mut [f32::MAX], &[0.0], &mut [f32::MAX]));
+        assert!(!sgd.apply(rate, &mut [f32::MAX], &[], &mut [f32::MAX]));
+        assert!(!sgd.apply(rate, &mut [0.0], &[f32::NAN], &mut []));
+        assert!(sgd.apply(rate, &mut [f32::MAX], &[0.0], &mut []));
+    }
+}

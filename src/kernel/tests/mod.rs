@@ -3,8 +3,6 @@
 //! The twins index their arrays, as the kernels must not; those in f32 must give the same bits. proptest chooses
 //! the shapes, [`Values`] the numbers.
 
-extern crate std;
-
 mod dense;
 mod embedding;
 mod loss;
@@ -17,7 +15,12 @@ use std::vec::Vec;
 
 /// The same cases in every run.
 fn config(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(17), ..Config::default() }
+    Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(17),
+        ..Config::default()
+    }
 }
 
 /// Numbers that look random, from a seed.
@@ -34,12 +37,16 @@ impl Values {
 
     /// Between -1 and 1.
     fn floats(&mut self, len: usize) -> Vec<f32> {
-        (0..len).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
+        (0..len)
+            .map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0)
+            .collect()
     }
 
     /// Below `end`.
     fn ints(&mut self, len: usize, end: usize) -> Vec<u16> {
-        (0..len).map(|_| (self.next() % end as u64) as u16).collect()
+        (0..len)
+            .map(|_| (self.next() % end as u64) as u16)
+            .collect()
     }
 }
 
@@ -58,7 +65,10 @@ fn assert_close(ours: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(ours.len(), expected.len(), "{what}");
     for (i, (ours, expected)) in ours.iter().zip(expected).enumerate() {
         let error = (f64::from(*ours) - expected).abs();
-        assert!(error <= tolerance * expected.abs().max(1.0), "{what}[{i}]: {ours}, expected {expected}");
+        assert!(
+            error <= tolerance * expected.abs().max(1.0),
+            "{what}[{i}]: {ours}, expected {expected}"
+        );
     }
 }
 

@@ -1,0 +1,80 @@
+//! Kernels on slices of any length with sizes of any kind: they return.
+
+use super::{Values, config};
+use crate::kernel::dense::{self, Dense};
+use crate::kernel::recurrent::{Dims, Keep, Weights};
+use crate::kernel::rows::Strided;
+use crate::kernel::softmax::{Loss, Normalization, Softmax};
+use crate::kernel::{embedding, gru, layout, lstm, reduce, rnn, sequence};
+use crate::math::Math;
+use crate::optim::{Rate, Sgd};
+use proptest::prelude::*;
+use std::vec::Vec;
+
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![0..6usize, Just(usize::MAX), Just(usize::MAX / 2)]
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn no_size_and_no_length_panics(
+        s in proptest::array::uniform6(size()),
+        lens in proptest::array::uniform9(0..20usize),
+        flags in any::<[bool; 3]>(),
+        seed: u64,
+    ) {
+        let mut v = Values(seed);
+        let [a, b, c, d] = [lens[0], lens[1], lens[2], lens[3]].map(|len| v.floats(len));
+        let [mut e, mut f, mut g] = [lens[4], lens[5], lens[6]].map(|len| v.floats(len));
+        let tokens: Vec<u16> = v.ints(lens[7], 8);
+        let math = Math::default();
+        let (sgd, rate) = (Sgd::default(), Rate { lr: 0.1, wd: 0.1 });
+        let delta = Strided { values: &a, first: s[0], stride: s[1] };
+
+        let shape = Dense { inputs: s[2], outputs: s[3] };
+        shape.forward(&a, &b, &c, &mut e);
+        shape.row(&a, &b, &c, &mut e, flags[0]);
+        shape.backward_data(delta, &b, &mut e, flags[0]);
+        shape.grad(delta, &b, &c, &mut e);
+        let _ = shape.update(sgd, rate, delta, &b, &c, &mut e, &mut f, &mut g);
+        dense::bias_grad(delta, s[4], &mut e);
+        let _ = dense::bias_update(sgd, rate, delta, s[4], &mut e, &mut f);
+
+        let keep = match flags {
+            [true, ..] => Keep::All,
+            [_, true, _] => Keep::Outputs,
+            _ => Keep::Last,
+        };
+        let dims = Dims { batch: s[0], inputs: s[1], hidden: s[2], keep };
+        let weights = Weights { wi: &a, bi: &b, wh: &c, bh: &d };
+        lstm::forward(dims, math, lstm::Forward { x: &a, weights, h0: &b, c0: &c, gates: &mut e, c: &mut f, h: &mut g });
+        let io = lstm::Backward { wh: &a, c0: &b, c: &c, gates: &mut e, dh_all: &d, dh: &mut f, dc: &mut g };
+        lstm::backward(dims, math, io);
+        gru::forward(dims, math, gru::Forward { x: &a, weights, h0: &b, gates: &mut e, h: &mut g });
+        gru::backward(dims, gru::Backward { wh: &a, h0: &b, h: &c, gates: &mut e, dh_all: &d, dh: &mut f });
+        rnn::forward(dims, rnn::Mode::Relu, math, rnn::Forward { x: &a, weights, h0: &b, sums: &mut e, h: &mut g });
+        let io = rnn::Backward { wh: &a, h: &c, delta: &mut e, dh_all: &d, dh: &mut f };
+        rnn::backward(dims, rnn::Mode::Relu, io);
+
+        embedding::forward(&tokens, &a, &mut e, s[0]);
+        embedding::grad(&tokens, &a, &mut e, s[0]);
+        let _ = embedding::update(sgd, rate, &tokens, &a, &mut e, &mut f, &mut g, s[0]);
+        let soft = Softmax { classes: s[0], inner: s[1] };
+        soft.forward(&mut e, math);
+        let normalization = if flags[1] { Normalization::Valid } else { Normalization::Null };
+        soft.backward(&a, &tokens, &mut e, Loss { normalization, ..Loss::default() });
+        let shape = sequence::Sequence { steps: s[0], batch: s[1], channels: s[2], batch_major: flags[0] };
+        shape.last_forward(&a, &tokens, &mut e);
+        shape.last_backward(&a, &tokens, &mut e, flags[1]);
+        shape.mask(&mut e, &tokens, 0.0);
+        let mean = reduce::Mean { axis: s[0], inner: s[1] };
+        mean.forward(&a, &mut e);
+        mean.backward(&a, &mut e, flags[0]);
+        let [count, width, src_first, src_stride, dst_first, dst_stride] = s;
+        let blocks = layout::Blocks { count, width, src_first, src_stride, dst_first, dst_stride };
+        blocks.copy(&mut e, &a);
+        layout::SwapAxes { p: s[0], a: s[1], m: s[2], b: s[3], q: s[4] }.swap(&mut e, &a, flags[0]);
+    }
+}
