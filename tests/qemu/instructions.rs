@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use core::arch::asm;
+use core::{arch::asm, hint::black_box};
 
 use board::println;
 
@@ -27,6 +27,8 @@ fn straight<const N: usize>() -> u32 {
 
 /// One instruction, and two for each turn.
 fn count_down(turns: u32) -> u32 {
+    // Loaded before the count starts.
+    let turns = black_box(turns);
     // SAFETY: changes one register and the flags.
     board::instructions(|| unsafe {
         #[cfg(target_arch = "arm")]

@@ -47,6 +47,9 @@ pub fn counter() -> u32 {
 
 /// With `-icount shift=7` an instruction takes 128 ns and a tick 40 ns: 3.2 ticks an instruction. The two readings round
 /// by less than a tick together, so the nearest whole number is exact (at shift=6, 1.6 ticks, it would not be).
+///
+/// Not inlined, or the compiler prepares its constants between the readings.
+#[inline(never)]
 pub fn instructions_between(before: u32, after: u32) -> u32 {
     let ticks = u64::from(before.wrapping_sub(after));
     ((ticks * 5 + 8) / 16) as u32 - COUNTER_INSTRUCTIONS

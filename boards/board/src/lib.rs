@@ -69,9 +69,5 @@ pub fn instructions<R>(work: impl FnOnce() -> R) -> (R, u32) {
     let before = arch::counter();
     let result = work();
     let after = arch::counter();
-    // Reading the counter twice in a row counts one read.
-    (
-        result,
-        arch::instructions_between(before, after).wrapping_sub(1),
-    )
+    (result, arch::instructions_between(before, after))
 }

@@ -7,7 +7,6 @@
 //!   lib/rustlib/<host>/bin/rust-lld     -> the installed toolchain's linker, which Debian's packages lack
 //!   lib/rustlib/<target>/lib/*.rlib     built here, once
 //!   lib/rustlib/<target>/stamp          which compiler built them
-//!   build/                              the crate that pulls them in
 //! ```
 
 use std::{
@@ -124,7 +123,8 @@ impl Sysroot {
         ui::step(
             &format!("Building Rust's core library for {target} (once)"),
             || {
-                let libraries = self.build(target)?;
+                let build = tempfile::tempdir_in(&self.root)?;
+                let libraries = self.build(target, build.path())?;
                 if folder.exists() {
                     fs::remove_dir_all(&folder)?;
                 }
@@ -139,16 +139,10 @@ impl Sysroot {
         )
     }
 
-    /// The target's `core`, `alloc` and what they need.
-    fn build(&self, target: &str) -> Result<Vec<PathBuf>> {
-        let build = self.root.join("build");
+    /// The target's `core`, `alloc` and what they need, as an empty crate in the folder `build` pulls them in.
+    fn build(&self, target: &str, build: &Path) -> Result<Vec<PathBuf>> {
         write_if_new(&build.join("Cargo.toml"), EMPTY_CRATE)?;
         write_if_new(&build.join("src/lib.rs"), "#![no_std]\n")?;
-        let output = build.join("target").join(target);
-        if output.exists() {
-            // Libraries of an older compiler would be copied too.
-            fs::remove_dir_all(&output)?;
-        }
         let mut cargo: Command = process::command(CARGO);
         cargo
             .args([
@@ -158,7 +152,7 @@ impl Sysroot {
                 "--target",
                 target,
             ])
-            .current_dir(&build)
+            .current_dir(build)
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
             // Bitcode, for link-time optimisation.
@@ -169,7 +163,8 @@ impl Sysroot {
         process::run_quietly(&mut cargo)?;
 
         let mut libraries = Vec::new();
-        for entry in fs::read_dir(output.join("release/deps"))? {
+        let output = build.join("target").join(target).join("release/deps");
+        for entry in fs::read_dir(output)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.ends_with(".rlib") && !name.starts_with("libempty-") {
