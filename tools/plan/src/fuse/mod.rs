@@ -1,10 +1,10 @@
-//! Unrolled cells and fused `RNN` symbols become one [`Op::RnnLayer`] for each layer.
+//! Unrolled cells and fused `RNN` symbols become one [`crate::Op::RnnLayer`] for each layer.
 //!
-//! 1. [`expand`]: an `RNN` symbol becomes its layers, over slices of its parameter vector;
-//! 2. [`cell`], [`chain`], [`sequence`]: the operators that MXNet's `LSTMCell`, `GRUCell` and `RNNCell` write for one
-//!    step are recognised by [`pattern`], steps are linked into layers, and a layer replaces its steps if it is certain
+//! 1. `expand`: an `RNN` symbol becomes its layers, over slices of its parameter vector;
+//! 2. `cell`, `chain`, `sequence`: the operators that MXNet's `LSTMCell`, `GRUCell` and `RNNCell` write for one
+//!    step are recognised by `pattern`, steps are linked into layers, and a layer replaces its steps if it is certain
 //!    to compute the same: what does not match stays unrolled and runs operator by operator;
-//! 3. [`last`]: who takes only the last step reads the layer's final state.
+//! 3. `last`: who takes only the last step reads the layer's final state.
 //!
 //! Nothing reads the names of nodes: a pattern is found wherever the arithmetic is that of a cell.
 

@@ -1,6 +1,6 @@
 //! Shapes and dtypes of every symbol.
 //!
-//! Every operator has one rule ([`rules`]) that says what its operands' shapes say about each other, in both
+//! Every operator has one rule (`rules`) that says what its operands' shapes say about each other, in both
 //! directions: a layer's data gives the shapes of its weights, an elementwise operator gives the shape of
 //! a state that is only ever added to something known. The rules run over the graph, forwards and
 //! backwards, until nothing new follows. When all is known every rule has been checked as well.

@@ -191,10 +191,10 @@ fn ints(text: &str) -> Option<Vec<i64>> {
         return Some(vec![int(text)?]);
     };
     let inner = inner.trim();
-    let inner = inner.strip_suffix(',').unwrap_or(inner);
     if inner.is_empty() {
         return Some(Vec::new());
     }
+    let inner = inner.strip_suffix(',').unwrap_or(inner);
     inner.split(',').map(|item| int(item.trim())).collect()
 }
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An input is [node, output] or [node, output, version]. Attributes are strings; before 1.0 they were called
-//! `attr` or `param`. [`ops`] turns a node into an [`Op`], [`attrs`] reads one attribute.
+//! `attr` or `param`. `ops` turns a node into an [`Op`], `attrs` reads one attribute.
 
 mod attrs;
 mod ops;

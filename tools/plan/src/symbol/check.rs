@@ -6,12 +6,21 @@ use crate::Error;
 /// More outputs than a device could ever need; keeps a hostile `num_outputs` from exhausting the host.
 pub(crate) const MAX_OUTPUTS: usize = 1 << 16;
 
+/// The same for all nodes together.
+const MAX_ALL_OUTPUTS: usize = 1 << 22;
+
 impl Net {
     /// Checks the references within the graph: every node reads only outputs of earlier nodes and has as
     /// many inputs as its operator takes, heads exist, data and labels are variables and declared once.
     pub fn check(&self) -> Result<(), Error> {
+        let mut all_outputs = 0;
         for (index, node) in self.nodes.iter().enumerate() {
             let outputs = node.op.outputs();
+            all_outputs += outputs.min(MAX_OUTPUTS);
+            if all_outputs > MAX_ALL_OUTPUTS {
+                let what = format!("more than {MAX_ALL_OUTPUTS} outputs up to here");
+                return Err(Error::symbol(&node.name, what));
+            }
             if outputs == 0 || outputs > MAX_OUTPUTS {
                 let what = format!("{outputs} outputs, but 1 to {MAX_OUTPUTS} are possible");
                 return Err(Error::symbol(&node.name, what));
