@@ -25,6 +25,7 @@ mod arch;
 #[cfg(target_arch = "riscv32")]
 #[path = "riscv.rs"]
 mod arch;
+pub mod flash;
 mod print;
 pub mod stack;
 

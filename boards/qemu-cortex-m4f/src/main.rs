@@ -1,13 +1,5 @@
-//! Boots and says so.
+//! The demo's firmware: see the `speaker` crate, which is the same on every board.
 #![no_std]
 #![no_main]
 
-use board::println;
-use tinpail as _;
-
-board::entry!(run);
-
-fn run() {
-    let stack = board::stack::usage();
-    println!("tinpail {} bytes of stack", stack.used);
-}
+board::entry!(speaker::firmware::run);
