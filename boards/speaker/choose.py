@@ -1,14 +1,19 @@
 """Chooses the hyperparameters of the on-device fine-tuning, in numpy, without looking at the test set.
 
-    python choose.py --data DIR_WITH_TS_FILES --model model/speaker-0060.params
+    python train.py  --data DIR_WITH_TS_FILES --out FOLDS --cross-validate
+    python choose.py --data DIR_WITH_TS_FILES --folds FOLDS/batch10-lr0.2-wd0.001 --model model/speaker-0060.params
 
 The setting: the microphone changes, so that every step x becomes x M_s (dataset.py). The model may train on 45 labelled
-utterances, the first five of each speaker in the file of the training set, one at a time (batch 1), for 540 steps.
-Candidates are compared on the other 225 training utterances under microphones 101..110 alone; only the winners, printed last,
-are then run once under microphones 1..10 on the test set. numpy only, f32; the firmware's own figures are the project's.
+utterances, the first five of each speaker in the file of the training set, one at a time (batch 1), for 540 steps, with
+back-propagation through every step of the bucket, padding included.
 
-One run per (candidate, microphone); they differ in their weights only, so all runs are computed side by side along a leading
-axis K of every array.
+Candidates are compared on the other 225 training utterances under microphones 101..110. Each of those is judged by a model that
+never saw it: one of the five that train.py trained without a fold of the 225. The best mean accuracy is taken. Only then the
+winners run under microphones 1..10 on the test set, from the demo's own model. numpy only, f32: the firmware's own figures are
+close to these, not equal.
+
+One run per candidate, fold and microphone; they differ in their weights and inputs only, so all are computed side by side along a
+leading axis K of every array.
 """
 
 import argparse
@@ -20,7 +25,7 @@ import dataset
 
 H = 16
 STEPS = 540
-PER_SPEAKER = 5
+PER_SPEAKER = dataset.ADAPT_PER_SPEAKER
 WEIGHTS = ("gru_i2h_weight", "gru_i2h_bias", "gru_h2h_weight", "gru_h2h_bias", "fc_weight", "fc_bias")
 
 
@@ -104,31 +109,44 @@ def gradients(w, x, label, last_layer_only=False):
 
 
 ORDERS = {
-    # Row s mod 45 of the 45 utterances as they stand in the file, speaker by speaker.
-    "file": lambda s: s % 45,
-    # One speaker after the other, the utterance changing every nine steps.
-    "round": lambda s: s % 9 * PER_SPEAKER + s // 9 % PER_SPEAKER,
-    # A stride through the file order that is coprime to 45.
-    "stride16": lambda s: s * 16 % 45,
+    # The order of adapt.bin: one speaker after the other, the utterance changing every nine steps.
+    "round": lambda s: s % 45,
+    # The order of the file, speaker by speaker.
+    "file": lambda s: s % PER_SPEAKER * 9 + s % 45 // PER_SPEAKER,
 }
 SCHEDULES = {
     "constant": lambda s: 1.0,
     "linear": lambda s: 1 - s / STEPS,
-    "half/180": lambda s: 0.5 ** (s // 180),
 }
 
 
-def fine_tune(w, utterances, candidates, order, last_layer_only=False):
-    """Runs every candidate at once. w: name -> (K, ...); utterances: [(x (K, T, 12), label)];
-    candidates: dict of (K,) arrays lr, momentum, clip, wd, and a list of schedules. MXNet's SGD:
-    g = clip(g); m = momentum m - lr (g + wd w); w += m; no wd on biases."""
+def grid(**axes):
+    rows = [{}]
+    for name, values in axes.items():
+        rows = [dict(row, **{name: v}) for row in rows for v in values]
+    return rows
+
+
+ALL_LAYERS = (
+    grid(order=("round",), lr=(0.003, 0.005, 0.01), momentum=(0.9,), clip=(np.inf,), wd=(0, 0.01), schedule=SCHEDULES)
+    + grid(order=("round",), lr=(0.01,), momentum=(0.9,), clip=(0.25,), wd=(0, 0.01), schedule=SCHEDULES)
+    + grid(order=("round",), lr=(0.02, 0.05), momentum=(0.5,), clip=(np.inf,), wd=(0,), schedule=("constant",))
+    + grid(order=("file",), lr=(0.005,), momentum=(0.9,), clip=(np.inf,), wd=(0,), schedule=("constant",)))
+LAST_LAYER = grid(order=("round",), lr=(0.003, 0.01, 0.03), momentum=(0.9,), clip=(np.inf,), wd=(0,), schedule=SCHEDULES)
+
+
+def fine_tune(w, utterances, rows, last_layer_only=False):
+    """Every run at once. w: name -> (K, ...); utterances: [(x (K, T, 12), label)]; rows: K candidates, all of one
+    order. MXNet's SGD: g = clip(g); m = momentum m - lr (g + wd w); w += m; no wd on biases."""
+    candidates = {k: np.array([row[k] for row in rows]) for k in ("lr", "momentum", "clip", "wd")}
+    order = ORDERS[rows[0]["order"]]
     w = {k: v.copy() for k, v in w.items()}
     trained = WEIGHTS[4:] if last_layer_only else WEIGHTS
     m = {k: np.zeros_like(w[k]) for k in trained}
     for s in range(STEPS):
-        x, label = utterances[ORDERS[order](s)]
+        x, label = utterances[order(s)]
         g = gradients(w, x[:, None], label, last_layer_only)
-        lr = candidates["lr"] * np.array([SCHEDULES[c](s) for c in candidates["schedule"]], np.float32)
+        lr = candidates["lr"] * np.array([SCHEDULES[row["schedule"]](s) for row in rows], np.float32)
         for k in trained:
             def wide(v):
                 return v.astype(np.float32).reshape((-1,) + (1,) * (w[k].ndim - 1))
@@ -174,77 +192,74 @@ def renormalised(utterances, microphones, adapt, train):
     return out
 
 
-def grid(**axes):
-    rows = [{}]
-    for name, values in axes.items():
-        rows = [dict(row, **{name: v}) for row in rows for v in values]
-    return rows
-
-
-def run(weights, rows, microphones, adapt, judged, order, last_layer_only=False):
-    """(len(rows), len(microphones)) accuracies on `judged` after fine-tuning."""
-    chunk, out = 12, []
-    for start in range(0, len(rows), chunk):
-        part = rows[start:start + chunk]
-        each = [row for row in part for _ in microphones]
-        ms = [m for _ in part for m in microphones]
-        candidates = {k: np.array([row[k] for row in each]) for k in ("lr", "momentum", "clip", "wd")}
-        candidates["schedule"] = [row["schedule"] for row in each]
-        tuned = fine_tune(repeat(weights, len(each)), heard(adapt, ms), candidates, order, last_layer_only)
-        for i in range(len(part)):
-            of_row = {k: v[i * len(microphones):(i + 1) * len(microphones)] for k, v in tuned.items()}
-            out.append(accuracies(of_row, heard(judged, microphones)))
+def run(bases, rows, microphones, adapt, judged, last_layer_only=False):
+    """(len(rows), len(microphones)) accuracies after fine-tuning: of bases[i] on judged[i], together."""
+    out = []
+    for row in rows:
+        runs = [(base, m) for base in bases for m in microphones]
+        w = {k: np.stack([base[k] for base, _ in runs]) for k in WEIGHTS}
+        tuned = fine_tune(w, heard(adapt, [m for _, m in runs]), [row] * len(runs), last_layer_only)
+        right = 0
+        for i, part in enumerate(judged):
+            of_base = {k: v[i * len(microphones):(i + 1) * len(microphones)] for k, v in tuned.items()}
+            right = right + accuracies(of_base, heard(part, microphones)) * len(part)
+        out.append(right / sum(len(part) for part in judged))
     return np.array(out)
 
 
 def line(name, a):
-    print("%-58s median %.3f  mean %.3f  worst %.3f" % (name, np.median(a), np.mean(a), np.min(a)), flush=True)
+    print("%-100s median %.3f  mean %.3f  worst %.3f" % (name, np.median(a), np.mean(a), np.min(a)), flush=True)
+
+
+def without_training(bases, microphones, adapt, judged, train):
+    """The lines that need no training: as trained, and with inputs renormalised."""
+    def mean_over_bases(score):
+        return sum(score(base, part) * len(part) for base, part in zip(bases, judged)) / sum(len(part) for part in judged)
+
+    k = len(microphones)
+    clean = [np.eye(12, dtype=np.float32)]
+    line("as trained, microphone unchanged", mean_over_bases(lambda b, p: accuracies(repeat(b, 1), heard(p, clean))))
+    line("as trained", mean_over_bases(lambda b, p: accuracies(repeat(b, k), heard(p, microphones))))
+    line("inputs renormalised",
+         mean_over_bases(lambda b, p: accuracies(repeat(b, k), renormalised(p, microphones, adapt, train))))
 
 
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("--data", required=True)
+    args.add_argument("--data", required=True, help="folder with the .ts files")
+    args.add_argument("--folds", required=True, help="the fold models' common path, up to -fold0.params")
     args.add_argument("--model", required=True, help="speaker-0060.params")
     args = args.parse_args()
     np.seterr(over="ignore")
     train, test = dataset.load(args.data)
-    weights = read_params(args.model)
-    adapt = [u for speaker in range(9) for u in [u for u in train if u[1] == speaker][:PER_SPEAKER]]
-    chosen_ids = {id(u) for u in adapt}
-    rest = [u for u in train if id(u) not in chosen_ids]
+    folds = [read_params("%s-fold%d.params" % (args.folds, f)) for f in range(dataset.FOLDS)]
+    adapt = dataset.adaptation(train)
+    adapt_ids = {id(u) for u in adapt}
+    rest = [u for u in train if id(u) not in adapt_ids]
+    held = [rest[f::dataset.FOLDS] for f in range(dataset.FOLDS)]
     dev = [dataset.microphone(s) for s in dataset.DEV_SEEDS]
+
+    print("On held-out training utterances, microphones %d..%d" % (dataset.DEV_SEEDS[0], dataset.DEV_SEEDS[-1]))
+    without_training(folds, dev, adapt, held, train)
+    best = []
+    for what, rows, last_layer_only in (("last layer", LAST_LAYER, True), ("all layers", ALL_LAYERS, False)):
+        scored = []
+        for row in rows:
+            accuracy = run(folds, [row], dev, adapt, held, last_layer_only)[0]
+            name = "%s: %s" % (what, ", ".join("%s %s" % kv for kv in row.items()))
+            line(name, accuracy)
+            scored.append((np.mean(accuracy), name, row, last_layer_only))
+        best.append(max(scored, key=lambda s: s[0]))
+
     demo = [dataset.microphone(s) for s in dataset.DEMO_SEEDS]
-
-    print("On %d training utterances, microphones %d..%d" % (len(rest), dataset.DEV_SEEDS[0], dataset.DEV_SEEDS[-1]))
-    line("as trained, microphone unchanged", accuracies(repeat(weights, 1), heard(rest, [np.eye(12, dtype=np.float32)])))
-    line("as trained", accuracies(repeat(weights, 10), heard(rest, dev)))
-    line("inputs renormalised", accuracies(repeat(weights, 10), renormalised(rest, dev, adapt, train)))
-    best = {}
-    for last_layer_only in (False, True):
-        for order in ORDERS if not last_layer_only else ("round",):
-            rows = grid(lr=LAST_LAYER_RATES if last_layer_only else RATES, momentum=MOMENTA, clip=CLIPS, wd=(0.0,), schedule=SCHEDULES)
-            scores = run(weights, rows, dev, adapt, rest, order, last_layer_only)
-            for row, a in zip(rows, scores):
-                name = "%s %s %s" % ("last layer" if last_layer_only else "all layers", order,
-                                     " ".join("%s %s" % kv for kv in row.items()))
-                line(name, a)
-                key = (np.mean(a), np.median(a))
-                if last_layer_only not in best or key > best[last_layer_only][0]:
-                    best[last_layer_only] = (key, row, order, name)
-
     print("On the test set, microphones %d..%d" % (dataset.DEMO_SEEDS[0], dataset.DEMO_SEEDS[-1]))
-    line("as trained, microphone unchanged", accuracies(repeat(weights, 1), heard(test, [np.eye(12, dtype=np.float32)])))
-    line("as trained", accuracies(repeat(weights, 10), heard(test, demo)))
-    line("inputs renormalised", accuracies(repeat(weights, 10), renormalised(test, demo, adapt, train)))
-    for last_layer_only in (True, False):
-        _, row, order, name = best[last_layer_only]
-        line(name, run(weights, [row], demo, adapt, test, order, last_layer_only)[0])
+    model = [read_params(args.model)]
+    without_training(model, demo, adapt, [test], train)
+    for _, name, row, last_layer_only in best:
+        accuracy = run(model, [row], demo, adapt, [test], last_layer_only)[0]
+        line(name, accuracy)
+        print("    per microphone: %s" % " ".join("%.3f" % a for a in accuracy))
 
-
-RATES = (0.005, 0.01, 0.02, 0.05)
-LAST_LAYER_RATES = (0.01, 0.02, 0.05, 0.1)
-MOMENTA = (0.0, 0.9)
-CLIPS = (np.inf, 0.25)
 
 if __name__ == "__main__":
     main()

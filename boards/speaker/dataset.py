@@ -4,7 +4,7 @@ Used by train.py and choose.py; run by hand it writes the binary files that the 
 
     python dataset.py --data DIR_WITH_TS_FILES --out DIR
 
-Layout of train.bin and test.bin (all little endian; drawn in README.md as well):
+Layout of train.bin, test.bin and adapt.bin (all little endian; drawn in README.md as well):
 
     offset           size      what
     0                4         magic "TPSV"
@@ -12,11 +12,14 @@ Layout of train.bin and test.bin (all little endian; drawn in README.md as well)
     6                2         u16 channels C, 12
     8                4         u32 count U of utterances
     12               4         u32 total steps S of all utterances
-    16               8 * U     directory, one entry per utterance in file order:
+    16               8 * U     directory, one entry per utterance, in order:
                                  u32 first step (index into the step table below)
                                  u8 steps T (7..29), u8 label (speaker, 0..8), u16 zero
     16 + 8 U         4 * C * S step table: f32, row-major (S, C); an utterance is the
                                T consecutive rows from its first step, time ascending
+
+train.bin and test.bin keep the order of the .ts files; adapt.bin has the 45 utterances of the fine-tuning in the order
+in which they are trained on (see `adaptation`).
 
 Every part is a multiple of 4 bytes, so a file embedded at an aligned address is read in place: utterance u
 is the slice [first * C .. (first + T) * C] of the f32 table, with no copy and no parsing.
@@ -44,6 +47,9 @@ CHANNELS = 12
 SPEAKERS = 9
 BUCKETS = (12, 16, 20, 29)
 VERSION = 1
+ADAPT_PER_SPEAKER = 5
+# Utterance i of the training set's other 225 is held out in fold i mod 5 (train.py, choose.py).
+FOLDS = 5
 # The microphones of the demo, and those that hyperparameters may be chosen with (choose.py).
 DEMO_SEEDS = tuple(range(1, 11))
 DEV_SEEDS = tuple(range(101, 111))
@@ -67,6 +73,14 @@ def read_ts(path):
 def load(folder):
     """(train, test) from the folder that holds the two .ts files."""
     return tuple(read_ts(os.path.join(folder, "JapaneseVowels_%s.ts" % part)) for part in ("TRAIN", "TEST"))
+
+
+def adaptation(train):
+    """The 45 labelled utterances that the model may be fine-tuned on: the first five of each speaker in the order of the
+    file. They come in rounds, every speaker once in each: training on them in this order, over and over, needs neither
+    a shuffle nor a table."""
+    of_speaker = [[u for u in train if u[1] == speaker][:ADAPT_PER_SPEAKER] for speaker in range(SPEAKERS)]
+    return [of_speaker[speaker][i] for i in range(ADAPT_PER_SPEAKER) for speaker in range(SPEAKERS)]
 
 
 def bucket_of(steps):
@@ -109,7 +123,7 @@ def write_microphones(path, seeds):
 
 
 def main():
-    args = argparse.ArgumentParser(description="writes train.bin, test.bin, microphones.bin, microphones-dev.bin")
+    args = argparse.ArgumentParser(description="writes train.bin, test.bin, adapt.bin, microphones.bin, microphones-dev.bin")
     args.add_argument("--data", required=True, help="folder with JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts")
     args.add_argument("--out", required=True, help="folder to write to")
     args = args.parse_args()
@@ -117,6 +131,7 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     write_utterances(os.path.join(args.out, "train.bin"), train)
     write_utterances(os.path.join(args.out, "test.bin"), test)
+    write_utterances(os.path.join(args.out, "adapt.bin"), adaptation(train))
     write_microphones(os.path.join(args.out, "microphones.bin"), DEMO_SEEDS)
     write_microphones(os.path.join(args.out, "microphones-dev.bin"), DEV_SEEDS)
 
