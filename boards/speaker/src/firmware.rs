@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use board::flash::FileFlash;
 use board::fs::File;
-use board::io::{Read, Write};
+use board::io::{self, Read, Seek, SeekFrom, Write};
 use board::println;
 use static_cell::ConstStaticCell;
 
@@ -34,10 +34,7 @@ impl Host for Board {
         if !self.records {
             return Ok(());
         }
-        let mut appending = File::options();
-        appending.write(true).append(true).create(true);
-        let open = appending.open(file);
-        let written = open.and_then(|mut file| file.write_all(bytemuck::cast_slice(values)));
+        let written = append(file, bytemuck::cast_slice(values));
         written.map_err(|_| Error::Record)
     }
 
@@ -49,6 +46,15 @@ impl Host for Board {
     fn flash(&mut self) -> &mut Self::Flash {
         &mut self.flash
     }
+}
+
+/// Writes at the end of a file, which is created. (QEMU 7.2 opens a file for appending at its start.)
+fn append(path: &CStr, bytes: &[u8]) -> io::Result<()> {
+    let open = File::options().read(true).write(true).open(path);
+    let mut file = open.or_else(|_| File::create(path))?;
+    let end = file.metadata()?.len();
+    file.seek(SeekFrom::Start(end))?;
+    file.write_all(bytes)
 }
 
 /// The number in the file `seeds`, if there is one.
