@@ -108,13 +108,7 @@ fn states(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, all: Sym, what:
         return (0..rnn.num_layers).map(zeros).collect();
     }
     let all = graph.resolve(all);
-    if rnn.num_layers == 1 {
-        let op = Op::Reshape {
-            shape: vec![-3, 0],
-            reverse: false,
-        };
-        return vec![graph.add(index, &format!("{name}_l0_{what}"), op, &[all])];
-    }
+    // A slice even of one layer: unlike a reshape it gives a carried state its shape, from that of the part.
     let op = Op::SliceChannel {
         num_outputs: rnn.num_layers,
         axis: 0,

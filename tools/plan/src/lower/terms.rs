@@ -39,6 +39,27 @@ pub(super) enum Term {
     Dense(View),
 }
 
+impl Term {
+    /// What the term multiplies its deltas by, or takes as it is.
+    fn inputs(self) -> impl Iterator<Item = View> {
+        let [first, second] = match self {
+            Term::Outer { x0, x1, .. } => [x0, x1],
+            Term::Dense(values) => [Some(values), None],
+            Term::Column(_) | Term::Scatter { .. } => [None, None],
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// What the term sums.
+    fn delta(self) -> View {
+        match self {
+            Term::Outer { delta, .. } | Term::Column(delta) => delta.values,
+            Term::Scatter { dy, .. } => dy,
+            Term::Dense(values) => values,
+        }
+    }
+}
+
 /// A contribution to part of a parameter's gradient.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GradTerm {
@@ -196,29 +217,57 @@ impl Lowering<'_> {
         self.phase = Phase::Check;
         self.check_terms(&terms);
         self.phase = Phase::Update;
-        for param in self.moved() {
-            let mut own: Vec<GradTerm> = terms
-                .iter()
-                .filter(|term| term.param == param)
-                .copied()
-                .collect();
-            self.node = self.param_name(param);
-            match self.setting.train {
-                Train::None => {}
-                Train::Held => {
+        let moved = self.moved();
+        match self.setting.train {
+            Train::None => {}
+            Train::Held => {
+                for param in moved {
+                    self.node = self.param_name(param);
                     let grad = self.held_grad(param);
                     let whole = self.setting.param_lens[param];
                     self.apply(param, 0, whole, Some(grad));
                 }
-                Train::Fused => {
-                    let disjoint = sorted_disjoint(&mut own);
-                    if disjoint {
-                        self.update_by_rows(param, &own);
-                    } else {
-                        let own = terms.iter().filter(|term| term.param == param);
-                        self.update_by_buffer(param, own);
-                    }
+            }
+            Train::Fused => self.update_fused(moved, &terms),
+        }
+    }
+
+    /// Updates each parameter when no update that is still to come reads it: a parameter can be the input of
+    /// a layer whose weight is another. Parameters that read each other in a circle have their gradients
+    /// formed in buffers before the first of them moves.
+    fn update_fused(&mut self, mut left: Vec<usize>, terms: &[GradTerm]) {
+        let reads = |this: &Self, param: usize, other: usize| {
+            let own = terms.iter().filter(|term| term.param == param);
+            own.flat_map(|term| term.term.inputs())
+                .any(|view| this.code.buf(view).storage == Storage::Param(other))
+        };
+        while !left.is_empty() {
+            let free = left
+                .iter()
+                .position(|param| !left.iter().any(|other| reads(self, *other, *param)));
+            if let Some(free) = free {
+                let param = left.remove(free);
+                self.node = self.param_name(param);
+                let mut own: Vec<GradTerm> = terms
+                    .iter()
+                    .filter(|term| term.param == param)
+                    .copied()
+                    .collect();
+                if sorted_disjoint(&mut own) {
+                    self.update_by_rows(param, &own);
+                } else {
+                    let grad = self.form(param, terms);
+                    self.apply(param, 0, grad.len, Some(grad));
                 }
+                continue;
+            }
+            let formed: Vec<(usize, View)> = std::mem::take(&mut left)
+                .into_iter()
+                .map(|param| (param, self.form(param, terms)))
+                .collect();
+            for (param, grad) in formed {
+                self.node = self.param_name(param);
+                self.apply(param, 0, grad.len, Some(grad));
             }
         }
     }
@@ -240,14 +289,12 @@ impl Lowering<'_> {
                 checked.push(self.held_grad(param));
             }
         } else {
-            for term in terms {
-                let values = match term.term {
-                    Term::Outer { delta, .. } | Term::Column(delta) => delta.values,
-                    Term::Scatter { dy, .. } => dy,
-                    Term::Dense(values) => values,
-                };
-                if !checked.contains(&values) {
-                    checked.push(values);
+            for view in terms.iter().flat_map(|term| {
+                // An input counts as well: infinite times a delta of zero is no number.
+                std::iter::once(term.term.delta()).chain(term.term.inputs())
+            }) {
+                if !checked.contains(&view) {
+                    checked.push(view);
                 }
             }
         }
@@ -272,14 +319,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// A parameter that several places read: its gradient is summed in a buffer first.
-    fn update_by_buffer<'t>(&mut self, param: usize, terms: impl Iterator<Item = &'t GradTerm>) {
-        let whole = self.setting.param_lens[param];
-        let grad = self.fill("grad", whole, 0.0);
-        for term in terms {
+    /// The gradient of a parameter, summed from its terms in a buffer.
+    fn form(&mut self, param: usize, terms: &[GradTerm]) -> View {
+        self.node = self.param_name(param);
+        let grad = self.fill("grad", self.setting.param_lens[param], 0.0);
+        for term in terms.iter().filter(|term| term.param == param) {
             self.accumulate(*term, grad.part(term.offset, term.len));
         }
-        self.apply(param, 0, whole, Some(grad));
+        grad
     }
 
     fn update_term(&mut self, term: GradTerm) {
