@@ -1,0 +1,10 @@
+//! Networks with random values, planned, bound and stepped on the host; and the same in the interpreter.
+//! Shared by the test crates `gradients`, `planner` and `bad_input`.
+
+#![allow(dead_code)] // each test crate uses a part
+
+pub mod masks;
+pub mod rng;
+pub mod run;
+pub mod twin;
+pub mod values;

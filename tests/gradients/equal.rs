@@ -1,0 +1,146 @@
+//! What must not change a bit.
+
+use tinpail_plan::{PlanFile, Train};
+
+use crate::common::rng::Rng;
+use crate::common::run::{self, Module};
+use crate::common::values::{Persistent, Sample};
+use crate::row::{How, Row};
+use crate::rows::for_every_row;
+
+/// Two buckets; even, for the rows that halve their steps.
+const KEYS: [u32; 2] = [2, 4];
+
+fn how(batch_size: usize, train: Train) -> How {
+    How {
+        batch_size,
+        train,
+        share_memory: true,
+    }
+}
+
+/// What a row is run on: the same values for every plan of it.
+struct Case {
+    values: Persistent,
+    /// Batches of both buckets, in turn.
+    samples: Vec<Sample>,
+}
+
+impl Case {
+    fn random(row: &Row, file: &PlanFile, batch_size: usize) -> Self {
+        let mut rng = Rng::named(&row.name, 100 + batch_size as u64);
+        let values = Persistent::random(file, &mut rng);
+        let buckets = [1, 0, 1];
+        let samples = buckets.map(|bucket| Sample::random(file, bucket, &mut rng));
+        Case {
+            values,
+            samples: samples.into(),
+        }
+    }
+}
+
+type Bits = Vec<(String, Vec<u32>)>;
+
+/// Three steps; what is there after each, and outputs and input gradients of each.
+fn three_steps(file: &PlanFile, case: &Case) -> (Vec<Bits>, Vec<Vec<Vec<u32>>>) {
+    run::bound(file, &case.values, |module| {
+        let mut persistent = Vec::new();
+        let mut steps = Vec::new();
+        for sample in &case.samples {
+            let mut step = run::train(file, module, sample, true);
+            step.grads.clear();
+            steps.push(step.bits());
+            persistent.push(run::persistent_bits(file, module));
+        }
+        (persistent, steps)
+    })
+}
+
+#[test]
+fn a_fused_update_gives_the_bits_of_held_gradients() {
+    for_every_row(|row, batch_size| {
+        let held = row.plan(&KEYS, how(batch_size, Train::Held));
+        let fused = row.plan(&KEYS, how(batch_size, Train::Fused));
+        let case = Case::random(row, &held, batch_size);
+        let (held_bits, held_steps) = three_steps(&held, &case);
+        let (fused_bits, fused_steps) = three_steps(&fused, &case);
+        let what = format!("{}, batch {batch_size}", row.name);
+        assert_eq!(held_steps, fused_steps, "{what}: outputs, input gradients");
+        for (step, (held, fused)) in held_bits.iter().zip(&fused_bits).enumerate() {
+            for (held, fused) in held.iter().zip(fused) {
+                assert_eq!(held, fused, "{what}, after step {step}");
+            }
+        }
+    });
+}
+
+#[test]
+fn shared_memory_gives_the_bits_of_memory_of_its_own() {
+    for_every_row(|row, batch_size| {
+        for train in [Train::Held, Train::Fused] {
+            let how = how(batch_size, train);
+            let shared = row.plan(&KEYS, how);
+            let apart = How {
+                share_memory: false,
+                ..how
+            };
+            let apart = row.plan(&KEYS, apart);
+            let case = Case::random(row, &shared, batch_size);
+            let what = format!("{}, batch {batch_size}, {train:?}", row.name);
+            assert_eq!(
+                three_steps(&shared, &case),
+                three_steps(&apart, &case),
+                "{what}"
+            );
+            assert!(shared.plan.arena_len <= apart.plan.arena_len, "{what}");
+        }
+    });
+}
+
+/// Visits of both buckets, inference and training without update, that must leave no trace.
+fn wander(file: &PlanFile, module: &mut Module<'_>, samples: &[Sample], rng: &mut Rng) {
+    for _ in 0..rng.below(4) {
+        let sample = &samples[rng.below(samples.len())];
+        match rng.below(2) {
+            0 => run::infer(file, module, sample),
+            _ => run::train(file, module, sample, false),
+        };
+    }
+}
+
+#[test]
+fn the_order_of_visits_does_not_matter() {
+    for_every_row(|row, batch_size| {
+        // A visit for training is a step of Dropout's masks.
+        if row.name.contains("dropout") || row.name.contains("p 0.4") {
+            return;
+        }
+        let file = row.plan(&KEYS, how(batch_size, Train::Fused));
+        let case = Case::random(row, &file, batch_size);
+        let what = format!("{}, batch {batch_size}", row.name);
+        let (straight, _) = three_steps(&file, &case);
+        let mut rng = Rng::named(&row.name, 200);
+        run::bound(&file, &case.values, |module| {
+            for (step, sample) in case.samples.iter().enumerate() {
+                wander(&file, module, &case.samples, &mut rng);
+                run::train(&file, module, sample, true);
+                wander(&file, module, &case.samples, &mut rng);
+                let wandered = run::persistent_bits(&file, module);
+                assert_eq!(straight[step], wandered, "{what}, after step {step}");
+            }
+        });
+        // Inference of each batch alone, and of all in reverse, on a fresh module.
+        let alone: Vec<_> = (case.samples.iter())
+            .map(|sample| {
+                run::bound(&file, &case.values, |module| {
+                    run::infer(&file, module, sample).bits()
+                })
+            })
+            .collect();
+        run::bound(&file, &case.values, |module| {
+            for (sample, alone) in case.samples.iter().zip(&alone).rev() {
+                assert_eq!(run::infer(&file, module, sample).bits(), *alone, "{what}");
+            }
+        });
+    });
+}

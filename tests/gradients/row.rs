@@ -1,0 +1,71 @@
+//! A row of the table: a network, and how it is planned.
+
+use tinpail_plan::{Bucketing, Error, Net, PlanFile, Train};
+
+/// What a row makes for a bucket key: a number of time steps, where it has any.
+type SymGen = Box<dyn Fn(usize) -> Net>;
+
+pub struct Row {
+    pub name: String,
+    net: SymGen,
+    pub states: Vec<&'static str>,
+    pub fixed: Vec<&'static str>,
+}
+
+/// How a row is planned.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub batch_size: usize,
+    pub train: Train,
+    pub share_memory: bool,
+}
+
+impl Row {
+    pub fn new(name: impl Into<String>, net: impl Fn(usize) -> Net + 'static) -> Self {
+        Row {
+            name: name.into(),
+            net: Box::new(net),
+            states: Vec::new(),
+            fixed: Vec::new(),
+        }
+    }
+
+    /// With carried states.
+    pub fn states(self, states: &[&'static str]) -> Self {
+        Row {
+            states: states.to_vec(),
+            ..self
+        }
+    }
+
+    /// With frozen parameters.
+    pub fn fixed(self, fixed: &[&'static str]) -> Self {
+        Row {
+            fixed: fixed.to_vec(),
+            ..self
+        }
+    }
+
+    pub fn net(&self, key: u32) -> Net {
+        (self.net)(key as usize)
+    }
+
+    #[track_caller]
+    pub fn plan(&self, keys: &[u32], how: How) -> PlanFile {
+        Bucketing::new(|key| Ok::<_, Error>(self.net(key)))
+            .bucket_keys(keys.iter().copied())
+            .batch_size(how.batch_size)
+            .state_names(self.states.iter().copied())
+            .fixed_param_names(self.fixed.iter().copied())
+            .train(how.train)
+            .inputs_need_grad(self.data_is_numbers())
+            .share_memory(how.share_memory)
+            .plan()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// Whether data has gradients: not so token ids.
+    fn data_is_numbers(&self) -> bool {
+        !self.name.starts_with("embedding")
+    }
+}
