@@ -11,12 +11,13 @@ use super::Count;
 use crate::{process, project::Project, ui};
 
 pub fn run(project: &Project, count: &mut Count) {
-    for folder in [project.root.clone(), project.boards()] {
-        let format = process::run(
-            process::cargo()
-                .args(["fmt", "--all", "--check"])
-                .current_dir(&folder),
-        );
+    // In boards/, `--all` would take in the host's workspace, on which the boards depend.
+    let workspaces = [
+        (&project.root, &["fmt", "--all", "--check"][..]),
+        (&project.boards(), &["fmt", "--check"]),
+    ];
+    for (folder, args) in workspaces {
+        let format = process::run(process::cargo().args(args).current_dir(folder));
         count.check(&format!("formatting of {}", folder.display()), format);
     }
     let clippy = ui::step("Checking with clippy", || {
