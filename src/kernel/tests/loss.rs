@@ -152,6 +152,26 @@ fn activations_at_the_ends() {
     }
 }
 
+/// Far below zero softrelu is e^x and so is its gradient: no digits are lost to the 1.
+#[test]
+#[cfg(feature = "libm")]
+fn softrelu_is_precise_where_it_is_small() {
+    for x in [-30.0f32, -15.0, -8.0, -5.0, -4.2] {
+        let (mut y, mut dy) = ([x], [1.0]);
+        activation::forward(&mut y, Act::Softrelu, Math::Libm);
+        activation::backward(&y, &mut dy, Act::Softrelu, Math::Libm);
+        let exact = f64::from(x).exp();
+        assert!(
+            (f64::from(y[0]) / exact.ln_1p() - 1.0).abs() < 3e-6,
+            "{x}: {y:?}"
+        );
+        assert!(
+            (f64::from(dy[0]) / (exact / (1.0 + exact)) - 1.0).abs() < 4e-6,
+            "{x}: {dy:?}"
+        );
+    }
+}
+
 #[test]
 fn softmax_of_large_values_is_finite() {
     let mut y = [1000.0, 1000.0, -1000.0];
