@@ -1,1 +1,84 @@
-fn main() {}
+//! The command `tinpail`: what one does with a network on the host.
+//!
+//! ```text
+//! .params, .safetensors --convert--> blob            plan file, or MXNet's symbol.json files
+//!                          inspect: any of these       |
+//!                                       [network] -> PlanFile -> plan: what it costs and what it calls
+//! .npz, .json --[input]-> [batch] ------------------> run: predicts through the device's own executor
+//! ```
+//!
+//! Each command writes to the `Write` that it is handed, so that a closed pipe is an error value and no panic.
+#![forbid(unsafe_code)]
+
+mod args;
+mod array;
+mod axes;
+mod calls;
+mod convert;
+mod explain;
+mod files;
+mod hint;
+mod input;
+mod inspect;
+mod network;
+mod npy;
+mod npz;
+mod outputs;
+mod plan;
+mod run;
+mod symbols;
+mod text;
+mod weights;
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// MXNet's BucketingModule for microcontrollers: weights, plans and predictions on the host.
+#[derive(Parser)]
+#[command(name = "tinpail", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Turn trained weights into the blob that the firmware reads in flash
+    Convert(convert::ConvertArgs),
+    /// Show what is in a blob, a .params, a .safetensors or a plan file
+    Inspect(inspect::InspectArgs),
+    /// Show what a network costs and what it calls, without building firmware
+    Plan(plan::PlanArgs),
+    /// Predict on the host through the executor of the device
+    Run(run::RunArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let done = match cli.command {
+        Command::Convert(args) => convert::convert(&args, &mut out),
+        Command::Inspect(args) => inspect::inspect(&args, &mut out),
+        Command::Plan(args) => plan::plan(&args, &mut out),
+        Command::Run(args) => run::run(&args, &mut out),
+    };
+    // What stands in the buffer comes before the error, whatever else happens.
+    let flushed = out.flush().map_err(anyhow::Error::from);
+    match done.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `tinpail plan --calls | head`: whoever read has enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            hint::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref());
+    io.into_iter()
+        .any(|io: &std::io::Error| io.kind() == ErrorKind::BrokenPipe)
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Weights, params, safetensors};
+use crate::{Listed, Weights, params, safetensors};
 
 /// Why a file of parameters could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,22 @@ pub enum FileError {
 /// # Errors
 /// See [`FileError`]; each variant names the file.
 pub fn read_file(path: impl AsRef<Path>) -> Result<Weights, FileError> {
-    let path = path.as_ref();
+    parse(path.as_ref(), params::read, safetensors::read)
+}
+
+/// What a `.params` or `.safetensors` file holds, without its values.
+///
+/// # Errors
+/// As [`read_file`], but for those of single tensors.
+pub fn list_file(path: impl AsRef<Path>) -> Result<Vec<Listed>, FileError> {
+    parse(path.as_ref(), params::list, safetensors::list)
+}
+
+fn parse<T>(
+    path: &Path,
+    params: impl Fn(&[u8]) -> Result<T, params::ReadError>,
+    safetensors: impl Fn(&[u8]) -> Result<T, safetensors::ReadError>,
+) -> Result<T, FileError> {
     let owned = || path.to_owned();
     let extension = path
         .extension()
@@ -59,12 +74,12 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<Weights, FileError> {
         source,
     })?;
     if extension == "params" {
-        params::read(&bytes).map_err(|source| FileError::Params {
+        params(&bytes).map_err(|source| FileError::Params {
             path: owned(),
             source,
         })
     } else {
-        safetensors::read(&bytes).map_err(|source| FileError::Safetensors {
+        safetensors(&bytes).map_err(|source| FileError::Safetensors {
             path: owned(),
             source,
         })

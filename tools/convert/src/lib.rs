@@ -13,6 +13,7 @@
 //! | [`safetensors`] | `.safetensors` |
 //! | [`names`] | renaming by a map, for checkpoints whose names are not the network's |
 //! | [`blob`](mod@blob) | weights as the device's blob |
+//! | [`header`] | a blob's header read without its plan, damaged or not: what `tinpail inspect` prints |
 //! | [`read_file`] | any of these files, told apart by their extension |
 //!
 //! All values become `f32`: `f16` and `bf16` exactly, `f64` rounded to the nearest (one that would become infinite is an
@@ -23,6 +24,7 @@
 pub mod blob;
 mod dtype;
 mod file;
+pub mod header;
 pub mod names;
 pub mod params;
 pub mod safetensors;
@@ -30,6 +32,6 @@ pub mod weights;
 
 pub use blob::{AlignedBlob, BlobError, blob};
 pub use dtype::Overflow;
-pub use file::{FileError, read_file};
+pub use file::{FileError, list_file, read_file};
 pub use names::NameMap;
-pub use weights::{Entry, Kind, Tensor, Weights};
+pub use weights::{Entry, Kind, Listed, Tensor, Weights};

@@ -23,7 +23,7 @@ mod cursor;
 mod read;
 mod write;
 
-pub use read::{Dtype, ReadError, read};
+pub use read::{Dtype, ReadError, list, read};
 pub use write::{WriteError, write};
 
 const FILE_MAGIC: u64 = 0x112;

@@ -3,11 +3,12 @@
 //! `arg:` and `aux:` before a name mean what they mean in a `.params` file; a name with neither is an argument. A name
 //! map ([`crate::NameMap`]) can make it an auxiliary value.
 
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::dtype::{Float, Overflow};
 use crate::weights::{DuplicateName, ShapeMismatch};
-use crate::{Kind, Tensor, Weights};
+use crate::{Kind, Listed, Tensor, Weights};
 
 /// Why bytes are no `.safetensors` file of ours.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +52,8 @@ pub enum ReadError {
 /// See [`ReadError`]. No input makes it panic.
 pub fn read(bytes: &[u8]) -> Result<Weights, ReadError> {
     let file = SafeTensors::deserialize(bytes)?;
-    let mut tensors: Vec<_> = file.iter().collect();
-    // The library lists them by hash; their place in the file is the one order that the file itself has. Empty tensors
-    // share a place with the next one: the name settles it.
-    tensors.sort_by_key(|(name, view)| (view.data().as_ptr().addr(), *name));
     let mut weights = Weights::new();
-    for (name, view) in tensors {
+    for (name, view) in in_order(&file) {
         let float = match view.dtype() {
             Dtype::F32 => Float::F32,
             Dtype::F16 => Float::F16,
@@ -84,4 +81,26 @@ pub fn read(bytes: &[u8]) -> Result<Weights, ReadError> {
         weights.push(kind.unwrap_or(Kind::Arg), short.to_owned(), tensor)?;
     }
     Ok(weights)
+}
+
+/// What is in a `.safetensors` file, tensors that [`read`] refuses (integers) included.
+///
+/// # Errors
+/// [`ReadError::Format`].
+pub fn list(bytes: &[u8]) -> Result<Vec<Listed>, ReadError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let listed = in_order(&file).into_iter().map(|(name, view)| Listed {
+        name: name.to_owned(),
+        dtype: view.dtype().to_string().to_lowercase(),
+        shape: Some(view.shape().to_vec()),
+    });
+    Ok(listed.collect())
+}
+
+/// The library lists tensors by hash; their place in the file is the one order that the file itself has.
+/// Empty tensors share a place with the next one: the name settles it.
+fn in_order<'f>(file: &'f SafeTensors<'f>) -> Vec<(&'f str, TensorView<'f>)> {
+    let mut tensors: Vec<_> = file.iter().collect();
+    tensors.sort_by_key(|(name, view)| (view.data().as_ptr().addr(), *name));
+    tensors
 }

@@ -106,6 +106,17 @@ impl Entry {
     }
 }
 
+/// A tensor of a file as it is stored, without its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The name as it stands in the file.
+    pub name: String,
+    /// Its element type (`f32`, `bf16`, `i32`), or MXNet's `row_sparse`, `csr`, `none`.
+    pub dtype: String,
+    /// The dimensions; `None` if it is not dense.
+    pub shape: Option<Vec<usize>>,
+}
+
 /// Two tensors of one kind share a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("two tensors are named `{full_name}`")]

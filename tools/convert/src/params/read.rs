@@ -6,7 +6,7 @@ use super::cursor::Cursor;
 use super::{FILE_MAGIC, MAX_RANK, V1, V2, V3};
 use crate::dtype::{Float, Overflow};
 use crate::weights::{DuplicateName, element_count};
-use crate::{Kind, Tensor, Weights};
+use crate::{Kind, Listed, Tensor, Weights};
 
 /// MXNet's element types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +208,42 @@ enum Array<'a> {
 /// # Errors
 /// See [`ReadError`]. No input makes it panic, or allocate more than a small multiple of `bytes`.
 pub fn read(bytes: &[u8]) -> Result<Weights, ReadError> {
+    let mut weights = Weights::new();
+    for (name, array) in named_arrays(bytes)? {
+        let tensor = to_tensor(name, array)?;
+        let (kind, short) = Kind::split(name);
+        if kind.is_none() && short.contains(':') {
+            return Err(ReadError::Prefix {
+                name: name.to_owned(),
+            });
+        }
+        weights.push(kind.unwrap_or(Kind::Arg), short.to_owned(), tensor)?;
+    }
+    Ok(weights)
+}
+
+/// What is in a `.params` file, tensors that [`read`] refuses (integers, sparse ones) included.
+///
+/// # Errors
+/// See [`ReadError`]; those of the file's structure.
+pub fn list(bytes: &[u8]) -> Result<Vec<Listed>, ReadError> {
+    let listed = named_arrays(bytes)?.into_iter().map(|(name, array)| {
+        let (dtype, shape) = match array {
+            Array::None => ("none".to_owned(), None),
+            Array::Sparse(storage) => (storage.to_owned(), None),
+            Array::Dense { shape, dtype, .. } => (dtype.to_string(), Some(shape)),
+        };
+        Listed {
+            name: name.to_owned(),
+            dtype,
+            shape,
+        }
+    });
+    Ok(listed.collect())
+}
+
+/// The arrays of a file with their names as they stand in it.
+fn named_arrays(bytes: &[u8]) -> Result<Vec<(&str, Array<'_>)>, ReadError> {
     let mut cursor = Cursor::new(bytes);
     let found = cursor.u64()?;
     if found != FILE_MAGIC {
@@ -222,18 +258,7 @@ pub fn read(bytes: &[u8]) -> Result<Weights, ReadError> {
     if cursor.left() != 0 {
         return Err(ReadError::Trailing { len: cursor.left() });
     }
-    let mut weights = Weights::new();
-    for (name, array) in names.into_iter().zip(arrays) {
-        let tensor = to_tensor(name, array)?;
-        let (kind, short) = Kind::split(name);
-        if kind.is_none() && short.contains(':') {
-            return Err(ReadError::Prefix {
-                name: name.to_owned(),
-            });
-        }
-        weights.push(kind.unwrap_or(Kind::Arg), short.to_owned(), tensor)?;
-    }
-    Ok(weights)
+    Ok(names.into_iter().zip(arrays).collect())
 }
 
 fn to_tensor(name: &str, array: Array<'_>) -> Result<Tensor, ReadError> {

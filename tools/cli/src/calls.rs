@@ -1,0 +1,133 @@
+//! Every kernel call of a plan as a line.
+
+use std::io::{Result, Write};
+
+use serde::Serialize;
+use tinpail::BucketIndex;
+use tinpail::plan::{Call, Program, Rows, Space, Span};
+use tinpail_plan::PlanFile;
+
+use crate::text::{Align, table};
+
+/// One call.
+#[derive(Serialize)]
+pub struct CallLine {
+    bucket: u32,
+    program: &'static str,
+    phase: &'static str,
+    kernel: &'static str,
+    symbol: String,
+    operands: Vec<Operand>,
+    ints: Vec<u32>,
+}
+
+/// One operand; offset and length count elements of its space.
+#[derive(Serialize)]
+struct Operand {
+    name: &'static str,
+    space: String,
+    offset: u32,
+    len: u32,
+}
+
+/// The calls of one bucket, or of all.
+pub fn lines(file: &PlanFile, bucket: Option<BucketIndex>) -> Vec<CallLine> {
+    let mut lines = Vec::new();
+    for (index, plan) in file.plan.buckets.iter().enumerate() {
+        if bucket.is_some_and(|wanted| usize::from(wanted.0) != index) {
+            continue;
+        }
+        for (program, rows) in [("infer", plan.infer), ("train", plan.train)] {
+            for (phase, rows) in phases(&rows) {
+                let calls = rows.of(&file.plan.calls).iter();
+                let names = rows.of(&file.call_names).iter();
+                lines.extend(calls.zip(names).map(|(call, symbol)| CallLine {
+                    bucket: plan.key,
+                    program,
+                    phase,
+                    kernel: call.kernel.name(),
+                    symbol: symbol.clone(),
+                    operands: operands(file, call),
+                    ints: call.ints.of(&file.plan.ints).to_vec(),
+                }));
+            }
+        }
+    }
+    lines
+}
+
+fn phases(program: &Program) -> [(&'static str, Rows); 4] {
+    [
+        ("forward", program.forward),
+        ("backward", program.backward),
+        ("check", program.check),
+        ("update", program.update),
+    ]
+}
+
+fn operands(file: &PlanFile, call: &Call) -> Vec<Operand> {
+    let names = call.kernel.operand_names().iter();
+    let spans = call.operands.of(&file.plan.spans).iter();
+    names
+        .zip(spans)
+        .map(|(name, span)| Operand {
+            name,
+            space: space(span),
+            offset: span.offset(),
+            len: span.len,
+        })
+        .collect()
+}
+
+fn space(span: &Span) -> String {
+    match span.space() {
+        _ if span.len == 0 => "none".into(),
+        Space::Arena => "arena".into(),
+        Space::Flash => "flash".into(),
+        Space::Data(port) => format!("data{port}"),
+        Space::Label(port) => format!("label{port}"),
+        Space::HeadGrad(port) => format!("headgrad{port}"),
+    }
+}
+
+/// The calls in columns, under a title for each program.
+pub fn print(lines: &[CallLine], out: &mut impl Write) -> Result<()> {
+    let columns = [
+        ("phase", Align::Left),
+        ("kernel", Align::Left),
+        ("symbol", Align::Left),
+        ("operands: space[from..to], in elements", Align::Left),
+    ];
+    let same = |a: &CallLine, b: &CallLine| a.bucket == b.bucket && a.program == b.program;
+    for program in lines.chunk_by(same) {
+        let Some(first) = program.first() else {
+            continue;
+        };
+        writeln!(out, "\nbucket {}, {}", first.bucket, first.program)?;
+        let row = |line: &CallLine| {
+            let operands: Vec<String> = line.operands.iter().map(operand_text).collect();
+            vec![
+                line.phase.to_owned(),
+                line.kernel.to_owned(),
+                line.symbol.clone(),
+                operands.join(" "),
+            ]
+        };
+        let rows: Vec<Vec<String>> = program.iter().map(row).collect();
+        table(out, &columns, &rows)?;
+    }
+    Ok(())
+}
+
+fn operand_text(operand: &Operand) -> String {
+    let Operand {
+        name,
+        space,
+        offset,
+        len,
+    } = operand;
+    match len {
+        0 => format!("{name}=none"),
+        _ => format!("{name}={space}[{offset}..{}]", offset.saturating_add(*len)),
+    }
+}
