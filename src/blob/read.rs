@@ -122,7 +122,8 @@ impl<'f, F: ReadNorFlash> FlashSource<'f, F> {
         FlashSource {
             flash,
             base,
-            capacity,
+            // No chunk reaches beyond the range, behind which the flash may end.
+            capacity: capacity - capacity % CHUNK,
             cache: [0; CHUNK],
             cached_at: None,
         }

@@ -74,7 +74,8 @@ impl<M: Model> BucketingModule<'_, M> {
         write(self.arena, words, values)
     }
 
-    /// Sets all trainable parameters, in the order of their indices, or none. Clears poison.
+    /// Sets all trainable parameters, in the order of their indices, or none. Clears poison, and then the
+    /// optimizer's state as well: it overflowed with them.
     ///
     /// # Errors
     ///
@@ -97,8 +98,23 @@ impl<M: Model> BucketingModule<'_, M> {
                 self.set_params(index, values)?;
             }
         }
-        self.poisoned = false;
+        self.repair();
         Ok(())
+    }
+
+    /// All parameters are good again. If they were not, neither is the optimizer's state.
+    pub(super) fn repair(&mut self) {
+        if !core::mem::take(&mut self.poisoned) {
+            return;
+        }
+        for param in self.model.plan().params {
+            if let Some(state) = param.state {
+                let span = Span::new(Space::Arena, state, param.len);
+                if let Some(words) = self.arena.get_mut(span.range()) {
+                    words.fill(0.0);
+                }
+            }
+        }
     }
 
     /// The indices of the trainable parameters.

@@ -86,8 +86,8 @@ impl<M: Model> BucketingModule<'_, M> {
         sink.finish().map_err(SaveError::Flash)
     }
 
-    /// Reads the newest parameters from the slots into the arena. Clears poison; the optimizer's state
-    /// and the states are kept.
+    /// Reads the newest parameters from the slots into the arena. The optimizer's state and the states are
+    /// kept; if the module was poisoned, that is cleared and the optimizer's state with it.
     ///
     /// # Errors
     ///
@@ -102,10 +102,12 @@ impl<M: Model> BucketingModule<'_, M> {
             .map_err(LoadError::Flash)?
             .map_err(LoadError::NoParams)?;
         let mut source = FlashSource::new(flash, newest.at, slots.len as usize);
-        self.poisoned = true;
         self.stage = Stage::Empty;
-        blob::copy_into(&mut source, &newest.found, &plan, self.arena)?;
-        self.poisoned = false;
+        if let Err(failure) = blob::copy_into(&mut source, &newest.found, &plan, self.arena) {
+            self.poisoned = true;
+            return Err(failure.into());
+        }
+        self.repair();
         Ok(())
     }
 }
