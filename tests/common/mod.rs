@@ -8,3 +8,11 @@ pub mod rng;
 pub mod run;
 pub mod twin;
 pub mod values;
+
+/// How many cases a property test runs: `TINPAIL_CASES`, else `default`.
+pub fn cases(default: u32) -> u32 {
+    let given = std::env::var("TINPAIL_CASES").ok();
+    given.map_or(default, |given| {
+        given.parse().expect("TINPAIL_CASES is a number")
+    })
+}
