@@ -8,7 +8,7 @@
 
 pub mod data;
 pub mod demo;
-#[cfg(target_os = "none")]
+#[cfg(feature = "firmware")]
 pub mod firmware;
 pub mod hearing;
 pub mod tune;

@@ -69,18 +69,25 @@ impl Board {
         target: &str,
         features: &[&str],
     ) -> Result<Built> {
+        self.build_package(project, self.name, "release", target, features)
+    }
+
+    /// [`Self::build`] for the binaries of another package in boards/, in a profile.
+    pub fn build_package(
+        &'static self,
+        project: &Project,
+        package: &str,
+        profile: &str,
+        target: &str,
+        features: &[&str],
+    ) -> Result<Built> {
         let output = process::cargo()
-            .args([
-                "build",
-                "--release",
-                "--bins",
-                "--message-format=json",
-                "--quiet",
-            ])
+            .args(["build", "--bins", "--message-format=json", "--quiet"])
+            .args(["--profile", profile])
             .args(["--target", target, "--features", &features.join(",")])
             .arg("--target-dir")
             .arg(&project.boards_target)
-            .current_dir(self.folder(project))
+            .current_dir(project.boards().join(package))
             .stderr(Stdio::inherit())
             .output()
             .context("cannot start cargo")?;
@@ -104,11 +111,10 @@ impl Board {
         }
         ensure!(
             output.status.success(),
-            "{} does not build for {target}",
-            self.name
+            "{package} does not build for {target}"
         );
         if built.firmware.is_empty() {
-            bail!("{} has no binaries", self.name);
+            bail!("{package} has no binaries");
         }
         Ok(built)
     }

@@ -2,6 +2,7 @@
 
 mod boards;
 mod cmd;
+mod demo;
 mod elf;
 mod memory;
 mod process;

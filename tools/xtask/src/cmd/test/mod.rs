@@ -1,6 +1,8 @@
 //! `cargo xtask test`: everything that must hold. Goes on after a failure, so that one run shows them all.
 
+mod features;
 mod host;
+mod probe;
 mod snapshot;
 
 use anyhow::{Result, bail};
@@ -48,7 +50,10 @@ pub fn run(args: &Args) -> Result<()> {
     let mut count = Count::default();
     if !args.qemu {
         host::run(&project, &mut count);
+        features::run(&project, &mut count);
     }
+    let probe = probe::run(&project, &mut count);
+    count.check("panic probe", probe);
     let firmware = snapshot::run(&project, args.overwrite, &mut count);
     count.check("firmware tests", firmware);
 

@@ -27,6 +27,7 @@ pub fn run(project: &Project, overwrite: bool, count: &mut Count) -> Result<()> 
     for board in &BOARDS {
         for &target in board.targets {
             count_board(project, board, target, &[], &tests, overwrite, count);
+            count_heap(project, board, target, overwrite, count);
         }
         if board.defmt {
             // The same text must arrive through defmt, so this never writes the files.
@@ -94,6 +95,25 @@ fn count_board(
             .and_then(|firmware| check(project, firmware, features, overwrite));
         count.test(&format!("{test} ({variant})"), result);
     }
+}
+
+/// The firmware with an allocator: a package of its own, whose snapshot is tests/qemu/heap.out.
+fn count_heap(
+    project: &Project,
+    board: &'static Board,
+    target: &str,
+    overwrite: bool,
+    count: &mut Count,
+) {
+    let built = ui::step(
+        &format!("Building the heap's firmware for {target}"),
+        || board.build_package(project, "heap", "release", target, &[]),
+    );
+    let result = built.and_then(|built| {
+        let firmware = built.firmware.first().context("it has no binary")?;
+        check(project, firmware, &[], overwrite)
+    });
+    count.test(&format!("heap ({target})"), result);
 }
 
 fn check(project: &Project, firmware: &Firmware, features: &[&str], overwrite: bool) -> Result<()> {

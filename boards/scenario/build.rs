@@ -1,0 +1,110 @@
+//! Plans scenario c from MXNet's symbol.json and turns its steps into statics.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde::Deserialize;
+use tinpail_convert::{Kind, Weights};
+use tinpail_plan::{Bucketing, Net, Optimizer, Train, json};
+
+const GOLDEN: &str = "../../tests/golden";
+
+#[derive(Deserialize)]
+struct Tensor {
+    shape: Vec<usize>,
+    data: Vec<f32>,
+}
+
+type Tensors = BTreeMap<String, Tensor>;
+
+#[derive(Deserialize)]
+struct Step {
+    bucket_key: u32,
+    data: Tensors,
+    label: Tensors,
+    is_train: bool,
+    outputs: Tensors,
+    #[serde(default)]
+    input_grads: Vec<Tensor>,
+    #[serde(default)]
+    params_after_update: Tensors,
+}
+
+#[derive(Deserialize)]
+struct Scenario {
+    params_init: Tensors,
+    steps: Vec<Step>,
+}
+
+fn sym_gen(steps: u32) -> Result<Net, tinpail_plan::Error> {
+    let path = format!("{GOLDEN}/c_gru_fixed/model-{steps}-symbol.json");
+    let text =
+        fs::read_to_string(&path).map_err(|source| tinpail_plan::Error::Io { path, source })?;
+    Ok(json::read(&text)?
+        .data("data", [0, steps as usize, 3])
+        .label("softmax_label", [0]))
+}
+
+fn floats(values: &[f32]) -> String {
+    let bits = values.iter().map(|value| value.to_bits().to_string());
+    let bits = bits.collect::<Vec<_>>().join(", ");
+    format!("&[{bits}]")
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={GOLDEN}/c_gru_fixed");
+    println!("cargo::rerun-if-changed={GOLDEN}/c_gru_fixed.json");
+    let bucketing = Bucketing::new(sym_gen)
+        .bucket_keys([2, 3, 5])
+        .batch_size(3)
+        .fixed_param_names(["proj_weight", "proj_bias"])
+        .inputs_need_grad(true)
+        .optimizer(Optimizer::Sgd { momentum: false })
+        .train(Train::Fused);
+    bucketing.emit("network")?;
+    let plan = bucketing.plan()?;
+
+    let text = fs::read(format!("{GOLDEN}/c_gru_fixed.json"))?;
+    let scenario: Scenario = serde_json::from_slice(&text)?;
+    let mut weights = Weights::new();
+    for (name, tensor) in scenario.params_init {
+        let tensor = tinpail_convert::Tensor::new(tensor.shape, tensor.data)?;
+        weights.push(Kind::Arg, name, tensor)?;
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    fs::write(
+        out.join("network.blob"),
+        tinpail_convert::blob(&plan, &weights)?,
+    )?;
+
+    let mut source = format!("pub static STEPS: [Step; {}] = [\n", scenario.steps.len());
+    for step in &scenario.steps {
+        let labels = step.label["softmax_label"].data.iter();
+        let labels: Vec<u16> = labels.map(|label| *label as u16).collect();
+        let params = plan.params.iter();
+        let params: Vec<String> = params
+            .map(|param| {
+                let after = step.params_after_update.get(&param.name);
+                floats(after.map_or(&[], |tensor| &tensor.data))
+            })
+            .collect();
+        let input_grad = step.input_grads.first();
+        writeln!(
+            source,
+            "    Step {{ bucket: crate::network::Bucket::K{}, data: {}, label: &{labels:?}, is_train: {}, \
+             outputs: {}, input_grad: {}, params: &[{}] }},",
+            step.bucket_key,
+            floats(&step.data["data"].data),
+            step.is_train,
+            floats(&step.outputs["softmax_output"].data),
+            floats(input_grad.map_or(&[], |tensor| &tensor.data)),
+            params.join(", "),
+        )?;
+    }
+    source.push_str("];\n");
+    fs::write(out.join("steps.rs"), source)?;
+    Ok(())
+}
