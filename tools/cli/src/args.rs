@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use tinpail_plan::Train;
 
 /// Which network.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("network").required(true)))]
 pub struct NetworkArgs {
     /// The plan that the firmware's build wrote, or `tinpail plan -o`
     #[arg(
         long,
         value_name = "NAME.plan.postcard",
-        required_unless_present = "symbols",
-        conflicts_with = "symbols",
-        help_heading = "Network"
+        help_heading = "Network",
+        group = "network"
     )]
     pub plan: Option<PathBuf>,
     /// The folder with MXNet's *-KEY-symbol.json of each bucket; DIR/PREFIX if it has those of several networks
-    #[arg(long, value_name = "DIR", help_heading = "Network")]
+    #[arg(long, value_name = "DIR", help_heading = "Network", group = "network")]
     pub symbols: Option<PathBuf>,
     #[command(flatten)]
     pub config: ConfigArgs,

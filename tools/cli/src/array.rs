@@ -35,6 +35,7 @@ impl Array {
         &self.shape
     }
 
+    #[cfg(test)]
     pub fn data(&self) -> &[f64] {
         &self.data
     }

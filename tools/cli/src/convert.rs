@@ -14,8 +14,6 @@ use crate::{files, weights};
 
 #[derive(Args)]
 pub struct ConvertArgs {
-    #[command(flatten)]
-    network: NetworkArgs,
     /// MXNet's .params, or .safetensors
     params: PathBuf,
     /// The blob [default: PARAMS with the extension .blob]
@@ -27,6 +25,8 @@ pub struct ConvertArgs {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 #[derive(Serialize)]

@@ -17,8 +17,6 @@ use crate::{files, run};
 
 #[derive(Args)]
 pub struct PlanArgs {
-    #[command(flatten)]
-    network: NetworkArgs,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +32,8 @@ pub struct PlanArgs {
     /// Write the plan for convert, plan and run
     #[arg(short, long, value_name = "NAME.plan.postcard")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 #[derive(Serialize)]

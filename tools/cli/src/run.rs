@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use tinpail::optim::Sgd;
 use tinpail::{Batch, BucketIndex, BucketingModule, Registry, Tensor};
@@ -21,22 +21,16 @@ use crate::text::shape_text;
 use crate::{explain, files, input, npz, weights};
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("weights").required(true)))]
 pub struct RunArgs {
-    #[command(flatten)]
-    network: NetworkArgs,
     /// The weights: MXNet's .params, or .safetensors
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "blob",
-        conflicts_with = "blob"
-    )]
+    #[arg(long, value_name = "FILE", group = "weights")]
     params: Option<PathBuf>,
     /// With --params: a JSON object from names in the file to names in the network
     #[arg(long, value_name = "MAP.json", requires = "params")]
     names: Option<PathBuf>,
     /// The weights: a blob that `tinpail convert` wrote
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "weights")]
     blob: Option<PathBuf>,
     /// Arrays by data name: .npz, or .json with nested lists or {"shape": [..], "data": [..]}.
     /// More rows than a batch run batch by batch; an array named as a state is its value before each batch
@@ -57,6 +51,8 @@ pub struct RunArgs {
     /// Print the outputs as JSON, each float as the shortest decimal that reads back as the same f32
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,9 @@
+//! The command as a user runs it, on MXNet's own numbers and on bad input.
+
+mod command;
+mod convert;
+mod errors;
+mod golden;
+mod inspect;
+mod plan;
+mod speaker;
