@@ -4,7 +4,7 @@
 //! .params, .safetensors --convert--> blob            plan file, or MXNet's symbol.json files
 //!                          inspect: any of these       |
 //!                                       [network] -> PlanFile -> plan: what it costs and what it calls
-//! .npz, .json --[input]-> [batch] ------------------> run: predicts through the device's own executor
+//! .npz, .json --[input]-> [fit] --------------------> run: predicts through the device's own executor
 //! ```
 //!
 //! Each command writes to the `Write` that it is handed, so that a closed pipe is an error value and no panic.
@@ -17,6 +17,7 @@ mod calls;
 mod convert;
 mod explain;
 mod files;
+mod fit;
 mod hint;
 mod input;
 mod inspect;

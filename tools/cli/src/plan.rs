@@ -13,7 +13,7 @@ use crate::args::NetworkArgs;
 use crate::calls::{self, CallLine};
 use crate::network::Network;
 use crate::text::{hex, shape_text};
-use crate::{files, run};
+use crate::{files, fit};
 
 #[derive(Args)]
 pub struct PlanArgs {
@@ -53,7 +53,7 @@ struct Printed<'p> {
 
 pub fn plan(args: &PlanArgs, out: &mut impl Write) -> Result<()> {
     let file = Network::load(&args.network, args.ram_limit)?.file;
-    let bucket = args.bucket.map(|key| run::bucket_of_key(&file, key));
+    let bucket = args.bucket.map(|key| fit::bucket_of_key(&file, key));
     let bucket = bucket.transpose()?;
     let calls = args.calls.then(|| calls::lines(&file, bucket));
     if let Some(path) = &args.output {

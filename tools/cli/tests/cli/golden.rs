@@ -5,6 +5,7 @@
 //! None of the networks has a Dropout, so a forward for training has the outputs of an inference.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use serde::Deserialize;
 use tinpail_convert::{Kind, Weights, params};
@@ -193,6 +194,20 @@ fn c_through_plan_file_and_blob_has_the_same_bits() {
         &input,
     ];
     direct.extend(C);
-    let by_files = run(&["--plan", &plan, "--blob", &blob, "--input", &input]);
-    assert_eq!(by_files, run(&direct));
+    let direct = run(&direct);
+    let npz = scratch.name("out.npz");
+    let by_files = ["--plan", &plan, "--blob", &blob, "--input", &input];
+    assert_eq!(
+        run(&[&by_files[..], &["--save-outputs", &npz]].concat()),
+        direct
+    );
+    // The saved outputs: a zip of one array, whose elements end the file in it.
+    let file = std::fs::File::open(npz).expect("the outputs");
+    let mut archive = zip::ZipArchive::new(file).expect("a zip");
+    let mut npy = Vec::new();
+    let mut entry = archive.by_name("softmax_output.npy").expect("the head");
+    entry.read_to_end(&mut npy).expect("its bytes");
+    let data = &direct.outputs[0].data;
+    let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert!(npy.starts_with(b"\x93NUMPY") && npy.ends_with(&bytes));
 }
