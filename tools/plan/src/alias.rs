@@ -88,3 +88,146 @@ fn can_merge(code: &Code, aliases: &Aliases, at: usize, from: View, to: View) ->
     let used_before = code.instrs[..at].iter().any(|instr| uses(instr, &overlaps));
     !used_after && !used_before
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Buf, Phase};
+
+    /// A code whose transient buffers have these lengths; the last is the output.
+    fn code(lens: &[usize], instrs: &[(Kernel, &[View])]) -> Code {
+        let bufs = lens.iter().map(|len| Buf {
+            name: String::new(),
+            len: *len,
+            storage: Storage::Transient,
+        });
+        let instrs = instrs.iter().map(|(kernel, operands)| Instr {
+            kernel: *kernel,
+            operands: operands.iter().copied().map(Some).collect(),
+            ints: Vec::new(),
+            phase: Phase::Forward,
+            node: String::new(),
+        });
+        let last = lens.len() - 1;
+        Code {
+            bufs: bufs.collect(),
+            instrs: instrs.collect(),
+            outputs: vec![part(last, 0, lens[last])],
+            ..Code::default()
+        }
+    }
+
+    fn part(buf: usize, offset: usize, len: usize) -> View {
+        View {
+            buf: BufId(buf),
+            offset,
+            len,
+        }
+    }
+
+    fn all(buf: usize) -> View {
+        part(buf, 0, 4)
+    }
+
+    /// Whether the copy that is call `at` is elided.
+    fn elided(code: &Code, at: usize) -> bool {
+        elide(code).is_elided(&code.instrs[at])
+    }
+
+    #[test]
+    fn a_copy_of_what_is_read_no_more() {
+        use Kernel::{Copy, Fill, Scalar};
+        let chain = code(
+            &[4, 4, 4],
+            &[
+                (Fill, &[all(0)]),
+                (Copy, &[all(0), all(1)]),
+                (Scalar, &[all(1)]),
+                (Copy, &[all(1), all(2)]),
+                (Scalar, &[all(2)]),
+            ],
+        );
+        assert!(elided(&chain, 1) && elided(&chain, 3));
+        let aliases = elide(&chain);
+        assert_eq!(aliases.resolve(part(0, 1, 2)), part(2, 1, 2));
+        let none = Aliases::none(&chain);
+        assert!(!none.is_elided(&chain.instrs[1]));
+    }
+
+    #[test]
+    fn parts_of_a_concatenation() {
+        use Kernel::{Copy, Fill, Scalar};
+        let concat = code(
+            &[4, 4, 8],
+            &[
+                (Fill, &[all(0)]),
+                (Fill, &[all(1)]),
+                (Copy, &[all(0), part(2, 0, 4)]),
+                (Copy, &[all(1), part(2, 4, 4)]),
+                (Scalar, &[part(2, 0, 8)]),
+            ],
+        );
+        assert!(elided(&concat, 2) && elided(&concat, 3));
+        assert_eq!(elide(&concat).resolve(all(1)), part(2, 4, 4));
+        // The same part twice: it can lie in one place only.
+        let twice = code(
+            &[4, 8],
+            &[
+                (Fill, &[all(0)]),
+                (Copy, &[all(0), part(1, 0, 4)]),
+                (Copy, &[all(0), part(1, 4, 4)]),
+            ],
+        );
+        assert!(!elided(&twice, 1) && elided(&twice, 2));
+    }
+
+    #[test]
+    fn what_must_stay_a_copy() {
+        use Kernel::{AddAssign, Copy, Fill, Scalar};
+        let read_later = code(
+            &[4, 4],
+            &[
+                (Fill, &[all(0)]),
+                (Copy, &[all(0), all(1)]),
+                (Scalar, &[all(1)]),
+                (AddAssign, &[all(0), all(1)]),
+            ],
+        );
+        assert!(!elided(&read_later, 1));
+        let used_before = code(
+            &[4, 4],
+            &[
+                (Fill, &[all(1)]),
+                (Fill, &[all(0)]),
+                (Copy, &[all(0), all(1)]),
+            ],
+        );
+        assert!(!elided(&used_before, 2));
+        // Another part of the place may be in use.
+        let beside = code(
+            &[4, 8],
+            &[
+                (Fill, &[part(1, 4, 4)]),
+                (Fill, &[all(0)]),
+                (Copy, &[all(0), part(1, 0, 4)]),
+            ],
+        );
+        assert!(elided(&beside, 2));
+        let a_part = code(
+            &[8, 4],
+            &[(Fill, &[part(0, 0, 8)]), (Copy, &[part(0, 4, 4), all(1)])],
+        );
+        assert!(!elided(&a_part, 1));
+        let mut pinned = code(&[4, 4], &[(Fill, &[all(0)]), (Copy, &[all(0), all(1)])]);
+        assert!(elided(&pinned, 1));
+        pinned.input_grads.push(all(0));
+        assert!(!elided(&pinned, 1));
+        for storage in [Storage::Data(0), Storage::Param(0), Storage::State(0)] {
+            let mut persistent = code(&[4, 4], &[(Copy, &[all(0), all(1)])]);
+            persistent.bufs[0].storage = storage;
+            assert!(!elided(&persistent, 0));
+            persistent.bufs.swap(0, 1);
+            assert!(!elided(&persistent, 0));
+        }
+    }
+}

@@ -9,6 +9,7 @@
 //! | an operand reaches beyond the arena | [`Broken::Bounds`] |
 //! | a weight is read after its update began | [`Broken::Stale`] |
 //! | an output is gone at the end | [`Broken::Output`] |
+//! | something that outlives the step is gone at the end, of this bucket or of another | [`Broken::Lost`] |
 //! | a buffer outside of the arena is written | [`Broken::ReadOnly`] |
 
 use std::collections::HashSet;
@@ -46,6 +47,11 @@ pub enum Broken {
         element: usize,
         holds: String,
     },
+    Lost {
+        offset: usize,
+        held: String,
+        holds: String,
+    },
     ReadOnly {
         call: usize,
         buffer: String,
@@ -75,6 +81,11 @@ impl fmt::Display for Broken {
                 element,
                 holds,
             } => write!(f, "output {buffer}[{element}] is gone at the end: {holds}"),
+            Broken::Lost {
+                offset,
+                held,
+                holds,
+            } => write!(f, "{held} is lost from element {offset}: {holds}"),
             Broken::ReadOnly { call, buffer } => {
                 write!(f, "call {call} writes {buffer}, which is not in the arena")
             }
@@ -82,8 +93,14 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Checks `code` with each buffer at `offsets` (`None`: not in the arena).
-pub fn validate(code: &Code, offsets: &[Option<usize>], arena_len: usize) -> Result<(), Broken> {
+/// Checks `code` with each buffer at `offsets` (`None`: not in the arena). The first `persistent_len` elements
+/// of the arena outlive the step.
+pub fn validate(
+    code: &Code,
+    offsets: &[Option<usize>],
+    persistent_len: usize,
+    arena_len: usize,
+) -> Result<(), Broken> {
     let mut replay = Replay {
         code,
         offsets,
@@ -91,14 +108,30 @@ pub fn validate(code: &Code, offsets: &[Option<usize>], arena_len: usize) -> Res
         updated: HashSet::new(),
     };
     replay.fill_persistent()?;
+    for (offset, cell) in replay.shadow.iter_mut().take(persistent_len).enumerate() {
+        cell.get_or_insert((OF_OTHERS, offset));
+    }
+    let before = replay.shadow.clone();
     for (at, instr) in code.instrs.iter().enumerate() {
         replay.call(at, instr)?;
     }
     for view in code.pinned() {
         replay.check_output(view)?;
     }
+    for (offset, (held, holds)) in before.iter().zip(&replay.shadow).enumerate() {
+        if held.is_some() && held != holds {
+            return Err(Broken::Lost {
+                offset,
+                held: replay.describe(*held),
+                holds: replay.describe(*holds),
+            });
+        }
+    }
     Ok(())
 }
+
+/// In place of a buffer: persistent memory that this program does not know.
+const OF_OTHERS: usize = usize::MAX;
 
 /// An element of a buffer, as the shadow remembers it.
 type Cell = Option<(usize, usize)>;
@@ -119,6 +152,7 @@ impl Replay<'_> {
     fn describe(&self, cell: Cell) -> String {
         match cell {
             None => "nothing".into(),
+            Some((OF_OTHERS, element)) => format!("element {element} of other programs"),
             Some((buf, element)) => format!("{}[{element}]", self.code.bufs[buf].name),
         }
     }
@@ -268,3 +302,6 @@ impl Replay<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

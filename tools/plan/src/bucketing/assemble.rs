@@ -391,7 +391,7 @@ impl<F> Maker<'_, F> {
         let offsets: Vec<Option<usize>> = (0..code.bufs.len())
             .map(|buf| self.offset(code, &aliases, &own, buf))
             .collect();
-        validate(code, &offsets, base + peak)
+        validate(code, &offsets, base, base + peak)
             .map_err(|broken| Error::Invalid(broken.to_string()))?;
         self.peak = self.peak.max(peak);
 
