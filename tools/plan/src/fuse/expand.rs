@@ -93,8 +93,9 @@ fn offsets(rnn: &Rnn, input_size: usize) -> Vec<[(usize, Vec<usize>, &'static st
 /// The begin states (N, H) of each layer, from those of all (L, N, H).
 fn states(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, all: Sym, what: &str) -> Vec<Sym> {
     let name = &net.nodes[index].name;
-    if matches!(net.node(all).op, Op::Zeros { .. }) {
-        let shape = vec![0, rnn.state_size];
+    if let Op::Zeros { shape } = &net.node(all).op {
+        // N as it was given: the batch size, or a number of its own.
+        let shape = vec![shape[1], rnn.state_size];
         let zeros = |l| {
             graph.add(
                 index,
