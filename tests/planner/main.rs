@@ -1,0 +1,10 @@
+//! The planner over networks and problems that nobody wrote by hand, and what it refuses.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod file;
+mod graph;
+mod placement;
+mod random;
+mod refused;
+mod schema;
