@@ -3,16 +3,14 @@
 use tinpail::blob::BlobError;
 use tinpail::error::BindError;
 use tinpail::plan::Home;
-use tinpail::recipe::MathKind;
+use tinpail_plan::Train;
 use tinpail_plan::plan_file::PlanBuf;
-use tinpail_plan::{PlanFile, Train};
 
 use crate::common::run::{Module, bits};
 use crate::net;
 
 #[track_caller]
-fn refused(file: &PlanFile, plan: &PlanBuf, arena_len: usize, bytes: &[u8], error: BindError) {
-    let _ = file;
+fn refused(plan: &PlanBuf, arena_len: usize, bytes: &[u8], error: BindError) {
     let pattern: Vec<f32> = (0..arena_len).map(|at| at as f32 - 7.5).collect();
     let mut arena = pattern.clone();
     let model = tinpail::Registry::new(plan.plan());
@@ -28,7 +26,7 @@ fn a_small_arena_is_refused() {
     let needed = file.plan.arena_len as usize;
     for found in [0, 1, needed - 1] {
         let error = BindError::Arena { needed, found };
-        refused(&file, &file.plan, found, blob.bytes(), error);
+        refused(&file.plan, found, blob.bytes(), error);
     }
 }
 
@@ -41,9 +39,8 @@ fn a_bad_blob_is_refused() {
     let error = BlobError::Truncated {
         needed: blob.bytes().len(),
     };
-    refused(&file, &file.plan, len, bytes, BindError::Blob(error));
+    refused(&file.plan, len, bytes, BindError::Blob(error));
     refused(
-        &file,
         &file.plan,
         len,
         &[],
@@ -69,12 +66,11 @@ fn a_plan_that_contradicts_itself_is_refused() {
         broken(&|plan| plan.persistent_len = 4),
     ];
     for plan in &plans {
-        refused(&file, plan, len, blob.bytes(), BindError::Plan);
+        refused(plan, len, blob.bytes(), BindError::Plan);
     }
     #[cfg(not(feature = "micromath"))]
     {
-        let plan = broken(&|plan| plan.recipe.math = MathKind::Micromath);
-        refused(&file, &plan, len, blob.bytes(), BindError::Recipe);
+        let plan = broken(&|plan| plan.recipe.math = tinpail::recipe::MathKind::Micromath);
+        refused(&plan, len, blob.bytes(), BindError::Recipe);
     }
-    let _ = MathKind::Micromath;
 }

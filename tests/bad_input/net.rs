@@ -99,10 +99,11 @@ pub fn arena_after(file: &PlanFile, run: impl FnOnce(&mut Module<'_>)) -> Vec<u3
     let blob = values(file).blob(file);
     let mut arena = vec![f32::NAN; file.plan.arena_len as usize];
     let model = tinpail::Registry::new(file.plan.plan());
-    let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(run::SGD);
-    run(&mut module);
-    drop(module);
+    {
+        let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
+        module.init_optimizer(run::SGD);
+        run(&mut module);
+    }
     bits(&arena)
 }
 

@@ -198,15 +198,15 @@ fn update_without_an_optimizer() {
         let arena = |update: bool| {
             let mut arena = vec![f32::NAN; file.plan.arena_len as usize];
             let model = tinpail::Registry::new(file.plan.plan());
-            let bound = Module::bind_words(model, &mut arena, blob.bytes());
-            let mut module = bound.expect("bound");
-            let mut session = module.session();
-            session.forward_backward(batch).expect("a step");
-            if update {
-                assert_eq!(session.update(), Err(UpdateError::NoOptimizer));
+            {
+                let bound = Module::bind_words(model, &mut arena, blob.bytes());
+                let mut module = bound.expect("bound");
+                let mut session = module.session();
+                session.forward_backward(batch).expect("a step");
+                if update {
+                    assert_eq!(session.update(), Err(UpdateError::NoOptimizer));
+                }
             }
-            drop(session);
-            drop(module);
             bits(&arena)
         };
         assert_eq!(arena(true), arena(false));
