@@ -27,8 +27,7 @@
 //! | `alloc` | owned results |
 //! | `std` | what host tools need |
 #![cfg_attr(not(feature = "std"), no_std)]
-#![deny(unsafe_code, missing_docs)]
-#![allow(missing_docs)]
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

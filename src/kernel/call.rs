@@ -435,7 +435,15 @@ pub fn softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn softmax_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
-    let [classes, inner, grad_scale, ignore, use_ignore, alpha, normalization] = args.ints()?;
+    let [
+        classes,
+        inner,
+        grad_scale,
+        ignore,
+        use_ignore,
+        alpha,
+        normalization,
+    ] = args.ints()?;
     let loss = Loss {
         grad_scale: f32::from_bits(grad_scale),
         ignore_label: ignore as u16,

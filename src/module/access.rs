@@ -62,8 +62,8 @@ impl<M: Model> BucketingModule<'_, M> {
         lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
     }
 
-    /// Sets parameter `index`. Does not touch the optimizer's state. Setting every trainable parameter
-    /// repairs a poisoned module only through [`set_all_params`](Self::set_all_params).
+    /// Sets parameter `index`. Does not touch the optimizer's state, and does not repair a poisoned module:
+    /// that takes [`set_all_params`](Self::set_all_params).
     ///
     /// # Errors
     ///
@@ -92,10 +92,13 @@ impl<M: Model> BucketingModule<'_, M> {
         for (index, values) in self.trainable().zip(values) {
             self.check_param(index, values)?;
         }
-        for index in 0..self.model.plan().params.len() {
-            let position = self.trainable().position(|trainable| trainable == index);
-            if let Some(values) = position.and_then(|position| values.get(position)) {
-                self.set_params(index, values)?;
+        let plan = self.model.plan();
+        let mut values = values.iter();
+        for param in plan.params {
+            if let Home::Arena(home) = param.home
+                && let Some(values) = values.next()
+            {
+                write(self.arena, Span::new(Space::Arena, home, param.len), values)?;
             }
         }
         self.repair();

@@ -82,7 +82,55 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// (see [`include_blob!`](crate::include_blob)). Trainable parameters are copied into the arena,
     /// frozen ones are read where they lie; states and optimizer state start at zero.
     ///
-    /// An arena that is too small does not compile.
+    /// An arena that is too small does not compile:
+    ///
+    /// ```
+    /// # use tinpail::{exec, optim::Sgd, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
+    /// # #[derive(Default)]
+    /// # struct Tiny;
+    /// # impl Model for Tiny {
+    /// #     type Optimizer = Sgd;
+    /// #     fn plan(&self) -> Plan<'_> {
+    /// #         Plan {
+    /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
+    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
+    /// #             train: plan::Train::None, default_bucket: 0,
+    /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
+    /// #         }
+    /// #     }
+    /// #     fn call(&self, args: &mut exec::Args<'_, '_, Sgd>) -> Result<(), exec::Fault> {
+    /// #         tinpail::kernel::call::any(args)
+    /// #     }
+    /// # }
+    /// # impl StaticModel for Tiny { const ARENA_WORDS: usize = 8; }
+    /// let mut arena = Arena::<8>::new();
+    /// let module = BucketingModule::<Tiny>::bind(&mut arena, &[]);
+    /// # assert!(module.is_err());
+    /// ```
+    ///
+    /// ```compile_fail,E0080
+    /// # use tinpail::{exec, optim::Sgd, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
+    /// # #[derive(Default)]
+    /// # struct Tiny;
+    /// # impl Model for Tiny {
+    /// #     type Optimizer = Sgd;
+    /// #     fn plan(&self) -> Plan<'_> {
+    /// #         Plan {
+    /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
+    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
+    /// #             train: plan::Train::None, default_bucket: 0,
+    /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
+    /// #         }
+    /// #     }
+    /// #     fn call(&self, args: &mut exec::Args<'_, '_, Sgd>) -> Result<(), exec::Fault> {
+    /// #         tinpail::kernel::call::any(args)
+    /// #     }
+    /// # }
+    /// # impl StaticModel for Tiny { const ARENA_WORDS: usize = 8; }
+    /// let mut arena = Arena::<7>::new();
+    /// let module = BucketingModule::<Tiny>::bind(&mut arena, &[]);
+    /// # assert!(module.is_err());
+    /// ```
     ///
     /// # Errors
     ///

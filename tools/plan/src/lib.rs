@@ -4,12 +4,13 @@
 //! free here and nothing of it reaches the device. The stages, in the order a network passes them:
 //!
 //! 1. [`symbol`]: the network as a graph of symbols named as in MXNet, built by hand or read by [`json`];
-//! 2. [`fuse`]: unrolled cells become sequence operators, fused `RNN` symbols become layers;
-//! 3. [`infer`]: shapes and dtypes of every symbol;
-//! 4. [`lower`]: symbols become kernel calls over buffers, forward and (by [`grad`]) backward and update;
-//! 5. [`alias`], [`place`]: copies are elided, buffers get offsets;
-//! 6. [`validate`]: a checker that shares no code with 5;
-//! 7. [`emit`]: Rust source for `OUT_DIR`, the plan with its names as postcard, and the report.
+//! 2. [`fuse`](mod@fuse): unrolled cells become sequence operators, fused `RNN` symbols become layers;
+//! 3. [`infer`](mod@infer): shapes and dtypes of every symbol;
+//! 4. `lower`: symbols become kernel calls over buffers (`ir`), forward, backward and update;
+//! 5. `alias`, [`place`](mod@place): copies are elided, buffers get offsets;
+//! 6. `validate`: a checker that shares no code with 5;
+//! 7. `bucketing`: all of it for every bucket, as the tables of a [`PlanFile`];
+//! 8. [`emit`]: Rust source for `OUT_DIR`, the plan with its names as postcard, and the [`report`].
 
 mod alias;
 mod bucketing;
