@@ -69,21 +69,27 @@ impl Board {
         target: &str,
         features: &[&str],
     ) -> Result<Built> {
-        self.build_package(project, self.name, "release", target, features)
+        self.build_package(project, self.name, target, features, None)
     }
 
-    /// [`Self::build`] for the binaries of another package in boards/, in a profile.
+    /// [`Self::build`] for the binaries of another package in boards/, at another `opt-level` if one is given. (A profile
+    /// of its own would build every build script anew.)
     pub fn build_package(
         &'static self,
         project: &Project,
         package: &str,
-        profile: &str,
         target: &str,
         features: &[&str],
+        opt_level: Option<&str>,
     ) -> Result<Built> {
-        let output = process::cargo()
+        let mut cargo = process::cargo();
+        if let Some(opt_level) = opt_level {
+            let setting = format!("profile.release.opt-level={opt_level}");
+            cargo.args(["--config", &setting]);
+        }
+        let output = cargo
             .args(["build", "--bins", "--message-format=json", "--quiet"])
-            .args(["--profile", profile])
+            .arg("--release")
             .args(["--target", target, "--features", &features.join(",")])
             .arg("--target-dir")
             .arg(&project.boards_target)

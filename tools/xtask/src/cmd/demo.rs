@@ -15,10 +15,10 @@ use crate::{
     qemu, setup, ui,
 };
 
-/// Microphones learned on the Cortex-M4F.
+/// Microphones learned.
 const SEEDS: usize = 10;
-/// And on RISC-V, which is there to show that the bits are the same.
-const SEEDS_RISCV: usize = 1;
+/// And where floats are emulated: a step takes twenty times as long there, and the bits are the same.
+const SEEDS_SOFT_FLOAT: usize = 1;
 /// What the test set must reach as recorded, and at the median after fine-tuning all layers.
 const ACCURACY: f64 = 0.97;
 const TUNED_ACCURACY: f64 = 0.87;
@@ -44,13 +44,13 @@ pub fn run() -> Result<()> {
     show_plan()?;
 
     let host = ui::step("Simulating the demo on the host", || twin::run(SEEDS))?;
-    let brief = twin::run(SEEDS_RISCV)?;
+    let brief = twin::run(SEEDS_SOFT_FLOAT)?;
     let mut shown = Vec::new();
     for board in &BOARDS {
         for &target in board.targets {
-            let (seeds, host) = match target.starts_with("thumb") {
-                true => (SEEDS, &host),
-                false => (SEEDS_RISCV, &brief),
+            let (seeds, host) = match target {
+                "riscv32imac-unknown-none-elf" => (SEEDS_SOFT_FLOAT, &brief),
+                _ => (SEEDS, &host),
             };
             shown.push(show_board(&project, board, target, seeds, host, &mxnet)?);
         }
@@ -129,7 +129,7 @@ fn show_board(
     judge::same_after_reset(&device.outcome)?;
     let tuning = Tuning::read(&device.outcome)?;
     ensure!(
-        mxnet.test_correct as f64 >= ACCURACY * tuning.total as f64,
+        tuning.predicted as f64 >= ACCURACY * tuning.total as f64,
         "the accuracy is below {ACCURACY}"
     );
     if seeds == SEEDS {
@@ -164,11 +164,40 @@ fn show_board(
     })
 }
 
+/// What the buckets save over one of 29 steps, in the instructions of predicting the test set.
+fn show_padding(shown: &[Shown]) {
+    let Ok(test) = speaker::data::test() else {
+        return;
+    };
+    let keys: Vec<u32> = test
+        .iter()
+        .flatten()
+        .filter_map(|utterance| speaker::all_layers::Bucket::fitting(utterance.len()))
+        .map(|bucket| bucket.key() as u32)
+        .collect();
+    for shown in shown {
+        let cost = |key: u32| {
+            let rows = shown.device.instructions.iter();
+            rows.filter(|row| row.bucket == key)
+                .map(|row| row.inference)
+                .sum::<u64>()
+        };
+        let bucketed: u64 = keys.iter().map(|key| cost(*key)).sum();
+        let single = keys.len() as u64 * cost(29);
+        println!(
+            "{}: the test set takes {:.1} M instructions in its buckets, {:.1} M padded to 29.",
+            shown.name,
+            bucketed as f64 / 1e6,
+            single as f64 / 1e6
+        );
+    }
+}
+
 fn closing_tables(shown: &[Shown]) {
     println!(
         "\nPrediction and fine-tuning (every value equal to the host's simulation, to the last bit):"
     );
-    let rows: Vec<[String; 8]> = shown
+    let rows: Vec<[String; 9]> = shown
         .iter()
         .map(|shown| {
             let tuning = &shown.tuning;
@@ -178,7 +207,11 @@ fn closing_tables(shown: &[Shown]) {
             };
             [
                 shown.name.clone(),
-                format!("as MXNet's, |dp| <= {:.1e}", shown.worst_difference),
+                format!(
+                    "{:.4}",
+                    tuning.predicted as f64 / tuning.total.max(1) as f64
+                ),
+                format!("the same, |dp| <= {:.1e}", shown.worst_difference),
                 tuning.changed.len().to_string(),
                 cell(&tuning.changed),
                 cell(&tuning.renormalised),
@@ -191,7 +224,8 @@ fn closing_tables(shown: &[Shown]) {
     ui::table(
         [
             "target",
-            "370 predictions",
+            "accuracy",
+            "370 classes of MXNet",
             "microphones",
             "changed (median / worst)",
             "inputs renormalised",
@@ -228,6 +262,7 @@ fn closing_tables(shown: &[Shown]) {
         ["target", "bucket 12", "bucket 16", "bucket 20", "bucket 29"],
         &rows,
     );
+    show_padding(shown);
     println!(
         "\nMemory of the firmware (its linker script grants 128 KB of flash and 32 KB of RAM):"
     );

@@ -109,6 +109,8 @@ fn floats(outcome: &Outcome, name: &str) -> Result<Vec<f32>> {
 #[derive(Default)]
 pub struct Tuning {
     pub total: usize,
+    /// Right as recorded, before the microphone changes.
+    pub predicted: usize,
     pub changed: Vec<usize>,
     pub renormalised: Vec<usize>,
     pub last_layer: Vec<usize>,
@@ -122,7 +124,10 @@ impl Tuning {
         for line in &outcome.lines {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
-                ["predict", _, "of", total] => tuning.total = total.parse()?,
+                ["predict", right, "of", total] => {
+                    tuning.predicted = right.parse()?;
+                    tuning.total = total.parse()?;
+                }
                 [
                     "microphone",
                     _,

@@ -107,7 +107,7 @@ fn count_heap(
 ) {
     let built = ui::step(
         &format!("Building the heap's firmware for {target}"),
-        || board.build_package(project, "heap", "release", target, &[]),
+        || board.build_package(project, "heap", target, &[], None),
     );
     let result = built.and_then(|built| {
         let firmware = built.firmware.first().context("it has no binary")?;
