@@ -33,53 +33,46 @@ pub struct NoBucket {
     pub buckets: usize,
 }
 
-/// A batch does not fit its bucket. `port` is the position among the data, or among the labels.
+/// A batch does not fit its bucket. `port` is the position among the data, or among the labels (`side`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BatchError {
     Bucket(NoBucket),
-    /// Another number of data inputs.
-    DataCount {
+    /// Another number of data inputs, or of labels: training needs all of them, inference all or none.
+    Count {
+        side: Side,
         needed: usize,
         found: usize,
     },
-    /// Another number of labels; training needs all, inference all or none.
-    LabelCount {
-        needed: usize,
-        found: usize,
-    },
-    DataLen {
-        port: usize,
-        needed: usize,
-        found: usize,
-    },
-    LabelLen {
+    /// Another number of elements.
+    Len {
+        side: Side,
         port: usize,
         needed: usize,
         found: usize,
     },
     /// f32 where integers are needed, or the reverse.
-    DataKind {
+    Kind {
+        side: Side,
         port: usize,
     },
-    LabelKind {
-        port: usize,
-    },
-    /// A token or sequence length that the network does not have.
-    DataRange {
-        port: usize,
-        at: usize,
-        value: u16,
-        max: u16,
-    },
-    /// A class that the network does not have.
-    LabelRange {
+    /// A token, sequence length or class that the network does not have; `at` is the element.
+    Range {
+        side: Side,
         port: usize,
         at: usize,
         value: u16,
         max: u16,
     },
+}
+
+/// Which inputs of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Side {
+    Data,
+    Label,
 }
 
 /// `forward` refuses.

@@ -14,7 +14,7 @@ pub use storage::Slots;
 
 use crate::arena::{self, Arena, Memory, Tensor};
 use crate::blob::Blob;
-use crate::error::{BatchError, BindError, ForwardError, NoBucket};
+use crate::error::{BatchError, BindError, ForwardError, NoBucket, Side};
 use crate::exec::{self, Context, Fault};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
@@ -362,77 +362,53 @@ fn check_batch<'p>(
         }))?;
     let data = bucket.data.of(plan.ports);
     let labels = bucket.labels.of(plan.ports);
-    if data.len() != batch.data.len() {
-        return Err(BatchError::DataCount {
-            needed: data.len(),
-            found: batch.data.len(),
-        });
-    }
-    let unlabelled = batch.label.is_empty() && !is_train;
-    if labels.len() != batch.label.len() && !unlabelled {
-        return Err(BatchError::LabelCount {
-            needed: labels.len(),
-            found: batch.label.len(),
-        });
-    }
-    for (port, (want, tensor)) in data.iter().zip(batch.data).enumerate() {
-        check_tensor(want, tensor).map_err(|wrong| match wrong {
-            Wrong::Len { needed, found } => BatchError::DataLen {
-                port,
-                needed,
-                found,
-            },
-            Wrong::Kind => BatchError::DataKind { port },
-            Wrong::Range { at, value, max } => BatchError::DataRange {
-                port,
-                at,
-                value,
-                max,
-            },
-        })?;
-    }
-    for (port, (want, tensor)) in labels.iter().zip(batch.label).enumerate() {
-        check_tensor(want, tensor).map_err(|wrong| match wrong {
-            Wrong::Len { needed, found } => BatchError::LabelLen {
-                port,
-                needed,
-                found,
-            },
-            Wrong::Kind => BatchError::LabelKind { port },
-            Wrong::Range { at, value, max } => BatchError::LabelRange {
-                port,
-                at,
-                value,
-                max,
-            },
-        })?;
+    check_side(Side::Data, data, batch.data)?;
+    if is_train || !batch.label.is_empty() {
+        check_side(Side::Label, labels, batch.label)?;
     }
     Ok(bucket)
 }
 
-/// What is wrong with one tensor of a batch.
-enum Wrong {
-    Len { needed: usize, found: usize },
-    Kind,
-    Range { at: usize, value: u16, max: u16 },
+/// Checks the data, or the labels, of a batch against the bucket's ports.
+fn check_side(side: Side, ports: &[Port], tensors: &[Tensor<'_>]) -> Result<(), BatchError> {
+    if ports.len() != tensors.len() {
+        return Err(BatchError::Count {
+            side,
+            needed: ports.len(),
+            found: tensors.len(),
+        });
+    }
+    for (index, (port, tensor)) in ports.iter().zip(tensors).enumerate() {
+        check_tensor(side, index, port, tensor)?;
+    }
+    Ok(())
 }
 
-fn check_tensor(port: &Port, tensor: &Tensor<'_>) -> Result<(), Wrong> {
-    let needed = port.len as usize;
+fn check_tensor(
+    side: Side,
+    port: usize,
+    wanted: &Port,
+    tensor: &Tensor<'_>,
+) -> Result<(), BatchError> {
+    let needed = wanted.len as usize;
     if tensor.len() != needed {
-        return Err(Wrong::Len {
+        return Err(BatchError::Len {
+            side,
+            port,
             needed,
             found: tensor.len(),
         });
     }
-    match (port.kind, tensor) {
+    match (wanted.kind, tensor) {
         (PortKind::F32, Tensor::F32(_)) => Ok(()),
         (PortKind::U16 { min, max, ignore }, Tensor::U16(values)) => {
             let bad = |(_, value): &(usize, &u16)| {
                 !(min..=max).contains(value) && ignore != Some(**value)
             };
             match values.iter().enumerate().find(bad) {
-                Some((at, value)) => Err(Wrong::Range {
+                Some((at, value)) => Err(BatchError::Range {
+                    side,
+                    port,
                     at,
                     value: *value,
                     max,
@@ -440,6 +416,6 @@ fn check_tensor(port: &Port, tensor: &Tensor<'_>) -> Result<(), Wrong> {
                 None => Ok(()),
             }
         }
-        _ => Err(Wrong::Kind),
+        _ => Err(BatchError::Kind { side, port }),
     }
 }

@@ -1,6 +1,6 @@
 //! Batches that do not fit their bucket.
 
-use tinpail::error::{BatchError, ForwardError, NoBucket};
+use tinpail::error::{BatchError, ForwardError, NoBucket, Side};
 use tinpail::{Batch, BucketIndex, Tensor};
 use tinpail_plan::{PlanFile, Train};
 
@@ -59,7 +59,11 @@ fn a_bucket_that_does_not_exist() {
 
 #[test]
 fn another_number_of_inputs() {
-    let count = |found| BatchError::DataCount { needed: 3, found };
+    let count = |found| BatchError::Count {
+        side: Side::Data,
+        needed: 3,
+        found,
+    };
     refused(|sample| drop(sample.data.pop()), count(2));
     refused(|sample| sample.data.clear(), count(0));
     refused(|sample| sample.data.push(Input::F32(vec![])), count(4));
@@ -67,7 +71,11 @@ fn another_number_of_inputs() {
 
 #[test]
 fn another_number_of_labels() {
-    let count = |found| BatchError::LabelCount { needed: 1, found };
+    let count = |found| BatchError::Count {
+        side: Side::Label,
+        needed: 1,
+        found,
+    };
     let twice = |sample: &mut Sample| sample.labels.push(sample.labels[0].clone());
     refused(twice, count(2));
     // Inference does without labels, training does not.
@@ -86,7 +94,8 @@ fn another_number_of_labels() {
 fn a_batch_of_another_length() {
     let file = net::plan(Train::Fused);
     let longer = net::sample(&file, LONG);
-    let len = |port, needed, found| BatchError::DataLen {
+    let len = |port, needed, found| BatchError::Len {
+        side: Side::Data,
         port,
         needed,
         found,
@@ -100,7 +109,8 @@ fn a_batch_of_another_length() {
     refused(empty, len(TOKENS, 2 * BATCH, 0));
     let long = |sample: &mut Sample| sample.data[LEVEL] = Input::F32(vec![0.0; 2 * BATCH + 1]);
     refused(long, len(LEVEL, 2 * BATCH, 2 * BATCH + 1));
-    let label = BatchError::LabelLen {
+    let label = BatchError::Len {
+        side: Side::Label,
         port: 0,
         needed: BATCH,
         found: 1,
@@ -111,16 +121,35 @@ fn a_batch_of_another_length() {
 #[test]
 fn numbers_for_integers_and_the_reverse() {
     let floats = |sample: &mut Sample| sample.data[TOKENS] = Input::F32(vec![0.0; 2 * BATCH]);
-    refused(floats, BatchError::DataKind { port: TOKENS });
+    refused(
+        floats,
+        BatchError::Kind {
+            side: Side::Data,
+            port: TOKENS,
+        },
+    );
     let integers = |sample: &mut Sample| sample.data[LEVEL] = Input::U16(vec![0; 2 * BATCH]);
-    refused(integers, BatchError::DataKind { port: LEVEL });
+    refused(
+        integers,
+        BatchError::Kind {
+            side: Side::Data,
+            port: LEVEL,
+        },
+    );
     let label = |sample: &mut Sample| sample.labels[0] = Input::F32(vec![0.0; BATCH]);
-    refused(label, BatchError::LabelKind { port: 0 });
+    refused(
+        label,
+        BatchError::Kind {
+            side: Side::Label,
+            port: 0,
+        },
+    );
 }
 
 #[test]
 fn a_token_a_length_or_a_label_out_of_range() {
-    let range = |port, at, value, max: usize| BatchError::DataRange {
+    let range = |port, at, value, max: usize| BatchError::Range {
+        side: Side::Data,
         port,
         at,
         value,
@@ -137,7 +166,8 @@ fn a_token_a_length_or_a_label_out_of_range() {
     }
     for value in [CLASSES as u16, u16::MAX - 1] {
         let label = |sample: &mut Sample| sample.labels[0] = Input::U16(vec![value, 0]);
-        let error = BatchError::LabelRange {
+        let error = BatchError::Range {
+            side: Side::Label,
             port: 0,
             at: 0,
             value,

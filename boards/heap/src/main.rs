@@ -7,7 +7,12 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use board::println;
+// The critical section that the heap takes.
+#[cfg(target_arch = "arm")]
+use cortex_m as _;
 use embedded_alloc::LlffHeap;
+#[cfg(target_arch = "riscv32")]
+use riscv as _;
 use scenario::network::{Arena, Bucket, Module};
 use static_cell::ConstStaticCell;
 use tinpail::{Batch, Tensor};

@@ -1,7 +1,7 @@
 //! The runtime's small errors in words, with the names that only the host knows.
 
 use anyhow::{Result, anyhow};
-use tinpail::error::{AccessError, BatchError, BindError, ForwardError};
+use tinpail::error::{AccessError, BatchError, BindError, ForwardError, Side};
 use tinpail_convert::header::Said;
 use tinpail_plan::{Error, PlanFile};
 
@@ -77,15 +77,20 @@ pub fn blob(error: tinpail::blob::BlobError, file: &PlanFile) -> anyhow::Error {
 pub fn forward(error: ForwardError, names: &[&str]) -> anyhow::Error {
     let name = |port: usize| names.get(port).copied().unwrap_or("data");
     match error {
-        ForwardError::Batch(BatchError::DataLen {
+        ForwardError::Batch(BatchError::Len {
+            side: Side::Data,
             port,
             needed,
             found,
         }) => anyhow!("{}: {found} elements instead of {needed}", name(port)),
-        ForwardError::Batch(BatchError::DataKind { port }) => {
+        ForwardError::Batch(BatchError::Kind {
+            side: Side::Data,
+            port,
+        }) => {
             anyhow!("{}: another type is needed", name(port))
         }
-        ForwardError::Batch(BatchError::DataRange {
+        ForwardError::Batch(BatchError::Range {
+            side: Side::Data,
             port,
             at,
             value,

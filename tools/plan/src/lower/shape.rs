@@ -81,7 +81,8 @@ impl Lowering<'_> {
         y
     }
 
-    fn gather(&mut self, from: View, to: View, parts: &Parts, index: usize) {
+    /// Moves part `index` between its place in the whole and memory of its own: Gather or Scatter.
+    fn move_part(&mut self, kernel: Kernel, from: View, to: View, parts: &Parts, index: usize) {
         let ints = [
             parts.outer,
             parts.widths[index],
@@ -89,21 +90,7 @@ impl Lowering<'_> {
             parts.stride(),
         ];
         self.call(
-            Kernel::Gather,
-            &[Some(from), Some(to)],
-            &ints.map(|size| size as u32),
-        );
-    }
-
-    fn scatter(&mut self, from: View, to: View, parts: &Parts, index: usize) {
-        let ints = [
-            parts.outer,
-            parts.widths[index],
-            parts.first(index),
-            parts.stride(),
-        ];
-        self.call(
-            Kernel::Scatter,
+            kernel,
             &[Some(from), Some(to)],
             &ints.map(|size| size as u32),
         );
@@ -122,7 +109,7 @@ impl Lowering<'_> {
                 let place = whole.part(parts.first(index), parts.len(index));
                 self.call(Kernel::Copy, &[Some(piece), Some(place)], &[]);
             } else {
-                self.scatter(piece, whole, parts, index);
+                self.move_part(Kernel::Scatter, piece, whole, parts, index);
             }
         }
         whole
@@ -134,7 +121,7 @@ impl Lowering<'_> {
             return whole.part(parts.first(index), parts.len(index));
         }
         let piece = self.temp(suffix, parts.len(index));
-        self.gather(whole, piece, parts, index);
+        self.move_part(Kernel::Gather, whole, piece, parts, index);
         piece
     }
 
