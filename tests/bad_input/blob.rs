@@ -150,7 +150,7 @@ fn a_header_that_does_not_match_the_parameters_is_refused() {
 }
 
 fn varint_len(value: u64) -> usize {
-    (70 - value.leading_zeros() as usize - 1) / 7
+    (70 - value.leading_zeros() as usize) / 7
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Calls in the wrong order.
 
-use tinpail::error::{AccessError, BackwardError, NoBucket, UpdateError};
+use tinpail::error::{AccessError, BackwardError, ForwardError, NoBucket, UpdateError};
+use tinpail::exec::Fault;
+use tinpail::plan::Rows;
 use tinpail::{Batch, BucketIndex, Session, Tensor};
 use tinpail_plan::symbol::FullyConnected;
 use tinpail_plan::{Bucketing, Net, PlanFile, Symbols, Train};
@@ -302,4 +304,29 @@ fn head_gradients_of_another_number_or_length() {
         session.update().expect("update");
         assert_ne!(run::persistent_bits(&file, &session), before);
     });
+}
+
+/// A call that cannot run leaves nothing to read, and nothing to go on from.
+#[test]
+fn a_forward_that_faults_ends_the_step_before_it() {
+    for mut file in trains() {
+        let forward = file.plan.buckets[1].train.forward;
+        let calls = usize::from(forward.start)..usize::from(forward.end);
+        let broken = file.plan.calls[calls]
+            .iter_mut()
+            .rfind(|call| !call.ints.is_empty())
+            .expect("a call with integers");
+        broken.ints = Rows::default();
+        arena_of(&file, |session, [short, long]| {
+            session.forward(short, true).expect("forward");
+            let fault = Err(ForwardError::Fault(Fault::Int));
+            assert_eq!(session.forward(long, true), fault);
+            assert_eq!(session.get_outputs(0), Err(AccessError::NotComputed));
+            session.switch_bucket(SHORT).expect("a bucket");
+            assert_eq!(session.get_outputs(0), Err(AccessError::NotComputed));
+            assert_eq!(session.backward(), Err(BackwardError::NoForward));
+            session.forward_backward(short).expect("a step");
+            session.update().expect("update");
+        });
+    }
 }

@@ -1,6 +1,6 @@
 //! What must not change a bit.
 
-use tinpail_plan::{PlanFile, Train};
+use tinpail_plan::{GradReq, PlanFile, Train};
 
 use crate::common::rng::Rng;
 use crate::common::run::{self, Module};
@@ -140,6 +140,60 @@ fn the_order_of_visits_does_not_matter() {
         run::bound(&file, &case.values, |module| {
             for (sample, alone) in case.samples.iter().zip(&alone).rev() {
                 assert_eq!(run::infer(&file, module, sample).bits(), *alone, "{what}");
+            }
+        });
+    });
+}
+
+/// `grad_req = add`: backwards of both buckets add up until they are zeroed, update or not.
+#[test]
+fn added_gradients_are_the_sum() {
+    for_every_row(|row, batch_size| {
+        let how = how(batch_size, Train::Held);
+        let write = row.plan(&KEYS, how);
+        let add = row.plan_with(&KEYS, how, GradReq::Add);
+        let case = Case::random(row, &write, batch_size);
+        let what = format!("{}, batch {batch_size}", row.name);
+        let written = run::bound(&write, &case.values, |module| {
+            let steps = case.samples.iter();
+            steps
+                .map(|sample| run::train(&write, module, sample, false).grads)
+                .collect::<Vec<_>>()
+        });
+        run::bound(&add, &case.values, |module| {
+            module.init_optimizer(tinpail::optim::Sgd {
+                learning_rate: 0.0,
+                ..run::SGD
+            });
+            for round in 0..2 {
+                let mut sums: Vec<Option<Vec<f64>>> = Vec::new();
+                for grad in &written[0] {
+                    sums.push(grad.as_ref().map(|grad| vec![0.0; grad.len()]));
+                }
+                for (step, (sample, written)) in case.samples.iter().zip(&written).enumerate() {
+                    // Masks follow from the number of the step; the second round has others.
+                    if round == 1 && (row.name.contains("dropout") || row.name.contains("p 0.4")) {
+                        continue;
+                    }
+                    let added = run::train(&add, module, sample, step == 1).grads;
+                    for ((sum, written), added) in sums.iter_mut().zip(written).zip(&added) {
+                        let (Some(sum), Some(written), Some(added)) = (sum, written, added) else {
+                            assert!(added.is_none(), "{what}");
+                            continue;
+                        };
+                        for ((sum, written), added) in sum.iter_mut().zip(written).zip(added) {
+                            *sum += f64::from(*written);
+                            // Three sums of f32 that are below 10 or so, each rounded on its own.
+                            let off = (f64::from(*added) - *sum).abs();
+                            assert!(off <= 1e-5 + 1e-6 * sum.abs(), "{what}: {added} {sum}");
+                        }
+                    }
+                }
+                module.zero_grads();
+                for index in module.trainable() {
+                    let grad = module.get_grads(index).expect("a gradient");
+                    assert!(grad.iter().all(|value| *value == 0.0), "{what}");
+                }
             }
         });
     });

@@ -1,6 +1,6 @@
 //! A row of the table: a network, and how it is planned.
 
-use tinpail_plan::{Bucketing, Error, Net, PlanFile, Train};
+use tinpail_plan::{Bucketing, Error, GradReq, Net, PlanFile, Train};
 
 /// What a row makes for a bucket key: a number of time steps, where it has any.
 type SymGen = Box<dyn Fn(usize) -> Net>;
@@ -52,12 +52,18 @@ impl Row {
 
     #[track_caller]
     pub fn plan(&self, keys: &[u32], how: How) -> PlanFile {
+        self.plan_with(keys, how, GradReq::Write)
+    }
+
+    #[track_caller]
+    pub fn plan_with(&self, keys: &[u32], how: How, grad_req: GradReq) -> PlanFile {
         Bucketing::new(|key| Ok::<_, Error>(self.net(key)))
             .bucket_keys(keys.iter().copied())
             .batch_size(how.batch_size)
             .state_names(self.states.iter().copied())
             .fixed_param_names(self.fixed.iter().copied())
             .train(how.train)
+            .grad_req(grad_req)
             .inputs_need_grad(self.data_is_numbers())
             .share_memory(how.share_memory)
             .plan()
