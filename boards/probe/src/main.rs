@@ -169,6 +169,8 @@ fn planned() -> Option<f32> {
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     black_box((registry(), planned()));
+    #[cfg(feature = "sabotage")]
+    black_box(words()[black_box(3)]);
     loop {
         core::hint::spin_loop();
     }

@@ -1,6 +1,6 @@
 //! That no panic is reachable: boards/probe links only then.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::Count;
 use crate::{boards::BOARDS, project::Project, setup, ui};
@@ -31,5 +31,14 @@ pub fn run(project: &Project, count: &mut Count) -> Result<()> {
             );
         }
     }
+    let sabotaged = ui::step(
+        "Linking the probe with a panic in it (an error follows)",
+        || {
+            let built = BOARDS[0].build_package(project, "probe", TARGETS[1], &["sabotage"], None);
+            ensure!(built.is_err(), "a reachable panic was linked");
+            Ok(())
+        },
+    );
+    count.test("a panic does not link", sabotaged);
     Ok(())
 }

@@ -14,7 +14,12 @@ use anyhow::{Context, Result, ensure};
 
 use super::Count;
 use crate::{
-    boards::{self, BOARDS, Board, Firmware},
+    boards::{self, BOARDS, Board, Built, Firmware},
+    demo::{
+        device,
+        judge::{self, Mxnet},
+        twin,
+    },
     process,
     project::Project,
     qemu, setup, ui,
@@ -95,6 +100,25 @@ fn count_board(
             .and_then(|firmware| check(project, firmware, features, overwrite));
         count.test(&format!("{test} ({variant})"), result);
     }
+    if features.is_empty() {
+        let what = format!("Running the demo on {target}");
+        let result = ui::step(&what, || demo(project, board, &built));
+        count.test(&format!("demo ({variant})"), result);
+    }
+}
+
+/// The demo with one microphone: the host's bits, MXNet's classes, and the same after the reset.
+fn demo(project: &Project, board: &Board, built: &Built) -> Result<()> {
+    const SEEDS: usize = 1;
+    let firmware = built
+        .firmware
+        .iter()
+        .find(|firmware| firmware.name == board.name)
+        .with_context(|| format!("{} has no main firmware", board.name))?;
+    let device = device::run(project, firmware, SEEDS, qemu::TIMEOUT, |_| ())?;
+    judge::same_as_host(&device.outcome, &twin::run(SEEDS)?)?;
+    judge::same_as_mxnet(&device.outcome, &Mxnet::read(project)?)?;
+    judge::same_after_reset(&device.outcome)
 }
 
 /// The firmware with an allocator: a package of its own, whose snapshot is tests/qemu/heap.out.
