@@ -11,9 +11,10 @@ use crate::plan::BucketIndex;
 pub enum BindError {
     /// The arena has fewer elements than the plan needs.
     Arena { needed: usize, found: usize },
-    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`).
+    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`), or for another
+    /// version of the recipe.
     Recipe,
-    /// A table of the plan points outside of the plan.
+    /// The plan's default bucket, a parameter or a state lies outside of the plan.
     Plan,
     /// The parameters.
     Blob(BlobError),
@@ -83,12 +84,12 @@ pub enum ForwardError {
     Batch(BatchError),
     /// The plan is for inference.
     NotForTraining,
-    /// An update overflowed; `set_params` of all parameters or `load_params` repairs it.
+    /// An update overflowed; `set_all_params` or `load_params` repairs it.
     Poisoned,
     Fault(Fault),
 }
 
-/// `backward` refuses. Nothing is changed.
+/// `backward` refuses. But for [`BackwardError::Fault`], nothing is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -180,6 +181,10 @@ pub enum AccessError {
     NotComputed,
     /// The plan keeps no such thing: gradients need `Train::Held`, input gradients `inputs_need_grad`.
     NotPlanned,
+    /// A training step still reads it: finish the step, or drop the session, first.
+    StepPending,
+    /// Another number of arrays.
+    Count { needed: usize, found: usize },
 }
 
 /// `save_params` fails.
@@ -189,6 +194,8 @@ pub enum AccessError {
 pub enum SaveError<E> {
     /// The flash.
     Flash(E),
+    /// The slots overlap, or end beyond 32-bit addresses.
+    Slots,
     /// A slot has fewer bytes than the parameters need.
     SlotTooSmall { needed: usize, found: usize },
     /// The parameters are poisoned.
@@ -212,7 +219,10 @@ impl<E> From<WriteError<E>> for SaveError<E> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LoadError<E> {
+    /// The flash: no slot could be read to its end and found good.
     Flash(E),
+    /// The slots overlap, or end beyond 32-bit addresses.
+    Slots,
     /// Neither slot holds parameters of this model; the error is that of the first slot.
     NoParams(BlobError),
 }

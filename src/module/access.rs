@@ -4,7 +4,7 @@ use super::{BucketingModule, Stage};
 use crate::arena::lent;
 use crate::error::AccessError;
 use crate::model::Model;
-use crate::plan::{Home, Param, Plan, Space, Span};
+use crate::plan::{Home, Param, Plan, Space, Span, Train};
 
 impl<M: Model> BucketingModule<'_, M> {
     /// Output `index` (a head of the symbol) of the current bucket's last forward, batch first.
@@ -79,14 +79,14 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// # Errors
     ///
-    /// As [`set_params`](Self::set_params); [`AccessError::Index`] if `values` are not as many as the
+    /// As [`set_params`](Self::set_params); [`AccessError::Count`] if `values` are not as many as the
     /// trainable parameters.
     pub fn set_all_params(&mut self, values: &[&[f32]]) -> Result<(), AccessError> {
         let count = self.trainable().count();
         if values.len() != count {
-            return Err(AccessError::Index {
-                index: values.len(),
-                count,
+            return Err(AccessError::Count {
+                needed: count,
+                found: values.len(),
             });
         }
         for (index, values) in self.trainable().zip(values) {
@@ -127,6 +127,9 @@ impl<M: Model> BucketingModule<'_, M> {
     }
 
     fn check_param(&self, index: usize, values: &[f32]) -> Result<Span, AccessError> {
+        if let Stage::Forwarded(_) = self.stage {
+            return Err(AccessError::StepPending);
+        }
         let plan = self.model.plan();
         let param = param(&plan, index)?;
         let Home::Arena(home) = param.home else {
@@ -192,6 +195,7 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// [`AccessError`]; nothing is changed then.
     pub fn set_states(&mut self, index: usize, values: &[f32]) -> Result<(), AccessError> {
+        self.check_states_free()?;
         let span = self.state(index)?;
         check_values(span.len as usize, values)?;
         write(self.arena, span, values)
@@ -203,6 +207,7 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// [`AccessError::NotFinite`]; nothing is changed then.
     pub fn fill_states(&mut self, value: f32) -> Result<(), AccessError> {
+        self.check_states_free()?;
         check_values(1, &[value])?;
         let plan = self.model.plan();
         for span in plan.states {
@@ -220,6 +225,7 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// [`AccessError`]; nothing is changed then.
     pub fn carry_state(&mut self, output: usize, state: usize) -> Result<(), AccessError> {
+        self.check_states_free()?;
         let to = self.state(state)?;
         check_values(to.len as usize, self.get_outputs(output)?)?;
         let program = self.standing().ok_or(AccessError::NotComputed)?;
@@ -235,6 +241,17 @@ impl<M: Model> BucketingModule<'_, M> {
                 Ok(())
             }
             Err(_) => Err(AccessError::NotComputed),
+        }
+    }
+
+    /// Backward reads the initial states again, and without held gradients so does update.
+    fn check_states_free(&self) -> Result<(), AccessError> {
+        match self.stage {
+            Stage::Forwarded(_) => Err(AccessError::StepPending),
+            Stage::Backwarded(_) if self.model.plan().train != Train::Held => {
+                Err(AccessError::StepPending)
+            }
+            _ => Ok(()),
         }
     }
 

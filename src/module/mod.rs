@@ -10,11 +10,11 @@ mod session;
 mod storage;
 
 pub use session::Session;
-pub use storage::Slots;
+pub use storage::{Slots, saved_len};
 
 use crate::arena::{self, Arena, Memory, Tensor};
 use crate::blob::Blob;
-use crate::error::{BatchError, BindError, ForwardError, NoBucket, Side};
+use crate::error::{BatchError, BindError, ForwardError, NoBucket, Side, UpdateError};
 use crate::exec::{self, Context, Fault};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
@@ -58,8 +58,10 @@ enum Stage {
     Forwarded(BucketIndex),
     /// The outputs and deltas of a backward.
     Backwarded(BucketIndex),
-    /// The outputs of a step whose update has run.
+    /// The outputs and input gradients of a step that is over.
     Updated(BucketIndex),
+    /// The outputs of a training forward whose session ended before backward.
+    Left(BucketIndex),
 }
 
 /// One network, a fixed set of buckets, one set of parameters, one arena.
@@ -75,6 +77,8 @@ pub struct BucketingModule<'a, M: Model> {
     /// Training forwards so far: with `dropout_seed` what Dropout's masks follow from.
     steps: u32,
     dropout_seed: u32,
+    /// The seed of the step that stands: backward draws the masks of its forward.
+    step_seed: u32,
 }
 
 impl<'a, M: StaticModel> BucketingModule<'a, M> {
@@ -165,7 +169,10 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         }
         let math = plan.recipe.math.get().ok_or(BindError::Recipe)?;
         let current = BucketIndex(plan.default_bucket);
-        if plan.bucket(current).is_none() || plan.recipe.version != crate::recipe::VERSION {
+        if plan.recipe.version != crate::recipe::VERSION {
+            return Err(BindError::Recipe);
+        }
+        if plan.bucket(current).is_none() {
             return Err(BindError::Plan);
         }
         let flash = Blob::from_bytes(blob, &plan)?.payload;
@@ -205,6 +212,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             poisoned: false,
             steps: 0,
             dropout_seed: 0,
+            step_seed: 0,
         })
     }
 
@@ -216,7 +224,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         self.optimizer = Some(optimizer.for_batch(batch_size));
     }
 
-    /// Seeds the masks of Dropout; the same seed and the same steps give the same masks.
+    /// Seeds the masks of Dropout, from the next training forward on; the same seed and the same steps give
+    /// the same masks. Without it they are the same after every reset.
     pub fn seed_dropout(&mut self, seed: u32) {
         self.dropout_seed = seed;
         self.steps = 0;
@@ -237,6 +246,11 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         })?;
         self.current = index;
         Ok(())
+    }
+
+    /// Whether an update overflowed, so that the parameters must be set or loaded anew.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
     }
 
     /// The current bucket.
@@ -276,6 +290,9 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     ///
     /// Those of the three, see [`Session`].
     pub fn train_step(&mut self, batch: &Batch<'_>) -> Result<(), crate::error::StepError> {
+        if self.optimizer.is_none() {
+            return Err(UpdateError::NoOptimizer.into());
+        }
         let mut session = self.session();
         session.forward_backward(*batch)?;
         session.update()?;
@@ -296,6 +313,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         self.stage = Stage::Empty;
         if is_train {
             self.steps = self.steps.wrapping_add(1);
+            self.step_seed = self.dropout_seed ^ self.steps.wrapping_mul(0x9e37_79b9);
         }
         self.run(program.forward, batch, &[])
             .map_err(ForwardError::Fault)?;
@@ -325,7 +343,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let context = Context {
             optimizer: self.optimizer.as_ref(),
             math: self.math,
-            seed: self.dropout_seed ^ self.steps.wrapping_mul(0x9e37_79b9),
+            seed: self.step_seed,
         };
         exec::run(&self.model, &plan, &mut memory, rows, context)
     }
@@ -336,9 +354,10 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let (index, train) = match self.stage {
             Stage::Empty => return None,
             Stage::Inferred(index) => (index, false),
-            Stage::Forwarded(index) | Stage::Backwarded(index) | Stage::Updated(index) => {
-                (index, true)
-            }
+            Stage::Forwarded(index)
+            | Stage::Backwarded(index)
+            | Stage::Updated(index)
+            | Stage::Left(index) => (index, true),
         };
         if index != self.current {
             return None;

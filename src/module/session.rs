@@ -178,8 +178,10 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
 impl<M: Model> Drop for Session<'_, '_, '_, M> {
     /// The batch is no longer borrowed, so a backward of it can no longer come.
     fn drop(&mut self) {
-        if let Stage::Forwarded(bucket) | Stage::Backwarded(bucket) = self.module.stage {
-            self.module.stage = Stage::Updated(bucket);
-        }
+        self.module.stage = match self.module.stage {
+            Stage::Forwarded(bucket) => Stage::Left(bucket),
+            Stage::Backwarded(bucket) => Stage::Updated(bucket),
+            stage => stage,
+        };
     }
 }

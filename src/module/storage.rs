@@ -10,7 +10,7 @@ use crate::arena::lent;
 use crate::blob::{self, Entry, FlashSource, ReadFailure, Sink, align_words};
 use crate::error::{LoadError, SaveError};
 use crate::model::Model;
-use crate::plan::{Home, Plan, Space, Span};
+use crate::plan::{Home, Param, Plan, Space, Span};
 
 /// Two ranges of a flash, each of `len` bytes, aligned to its erase size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct Slots {
     pub len: u32,
 }
 
+impl Slots {
+    /// Whether they share no byte and end within 32-bit addresses.
+    fn are_apart(self) -> bool {
+        let end = |start: u32| start.checked_add(self.len);
+        match (end(self.first), end(self.second)) {
+            (Some(first_end), Some(second_end)) => {
+                first_end <= self.second || second_end <= self.first
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Which slot holds the newest parameters.
 struct Newest {
     at: u32,
@@ -29,15 +42,9 @@ struct Newest {
 }
 
 impl<M: Model> BucketingModule<'_, M> {
-    /// Bytes that a slot needs at least: more than the blob, rounded up to 64.
+    /// Bytes that a slot needs at least; generated models have it as the constant `SAVED_BYTES`.
     pub fn saved_len(&self) -> usize {
-        let plan = self.model.plan();
-        let trainable = plan.params.iter().filter(|param| param.home != Home::Flash);
-        // Header: at most 3 + 1 + 1 + 5 + 5 bytes a tensor, 36 in front, pad and CRC.
-        let bytes = trainable.fold(64usize, |sum, param| {
-            sum.saturating_add(15 + 4 * align_words(param.len) as usize)
-        });
-        bytes.div_ceil(64).saturating_mul(64)
+        saved_len(self.model.plan().params)
     }
 
     /// Writes the trainable parameters to the slot that does not hold the newest ones.
@@ -54,6 +61,9 @@ impl<M: Model> BucketingModule<'_, M> {
         if self.poisoned {
             return Err(SaveError::Poisoned);
         }
+        if !slots.are_apart() {
+            return Err(SaveError::Slots);
+        }
         let needed = self.saved_len();
         if (slots.len as usize) < needed {
             return Err(SaveError::SlotTooSmall {
@@ -61,15 +71,27 @@ impl<M: Model> BucketingModule<'_, M> {
                 found: slots.len as usize,
             });
         }
-        let newest = newest(flash, slots, &plan).map_err(SaveError::Flash)?;
-        let (at, sequence) = match newest {
+        let homes_fit = plan.params.iter().all(|param| match param.home {
+            Home::Flash => true,
+            Home::Arena(home) => {
+                let span = Span::new(Space::Arena, home, param.len);
+                lent(self.arena, self.flash, span).is_some()
+            }
+        });
+        if !homes_fit {
+            return Err(SaveError::Plan);
+        }
+        let (at, sequence) = match newest(flash, slots, &plan) {
             Ok(newest) if newest.at == slots.first => {
                 (slots.second, newest.found.sequence.wrapping_add(1))
             }
             Ok(newest) => (slots.first, newest.found.sequence.wrapping_add(1)),
-            Err(_) => (slots.first, 1),
+            Err(Bad::Blob(_)) => (slots.first, 1),
+            Err(Bad::Flash(error)) => return Err(SaveError::Flash(error)),
         };
-        flash.erase(at, at + slots.len).map_err(SaveError::Flash)?;
+        flash
+            .erase(at, at.saturating_add(slots.len))
+            .map_err(SaveError::Flash)?;
         let entries = plan.params.iter().enumerate().filter_map(|(index, param)| {
             let Home::Arena(home) = param.home else {
                 return None;
@@ -98,9 +120,13 @@ impl<M: Model> BucketingModule<'_, M> {
         slots: Slots,
     ) -> Result<(), LoadError<F::Error>> {
         let plan = self.model.plan();
-        let newest = newest(flash, slots, &plan)
-            .map_err(LoadError::Flash)?
-            .map_err(LoadError::NoParams)?;
+        if !slots.are_apart() {
+            return Err(LoadError::Slots);
+        }
+        let newest = newest(flash, slots, &plan).map_err(|bad| match bad {
+            Bad::Flash(error) => LoadError::Flash(error),
+            Bad::Blob(error) => LoadError::NoParams(error),
+        })?;
         let mut source = FlashSource::new(flash, newest.at, slots.len as usize);
         self.stage = Stage::Empty;
         if let Err(failure) = blob::copy_into(&mut source, &newest.found, &plan, self.arena) {
@@ -112,33 +138,57 @@ impl<M: Model> BucketingModule<'_, M> {
     }
 }
 
-/// The valid slot of the higher sequence number, or what is wrong with the first one.
+/// Bytes that a slot for these parameters needs at least: more than the blob, rounded up to 64.
+pub fn saved_len(params: &[Param]) -> usize {
+    let trainable = params.iter().filter(|param| param.home != Home::Flash);
+    // Header: at most 3 + 1 + 1 + 5 + 5 bytes a tensor, 36 in front, pad and CRC.
+    let bytes = trainable.fold(64usize, |sum, param| {
+        sum.saturating_add(15 + 4 * align_words(param.len) as usize)
+    });
+    bytes.div_ceil(64).saturating_mul(64)
+}
+
+/// What is wrong with a slot.
+enum Bad<E> {
+    /// It cannot be read: a write that was cut off may read back as an error of the medium.
+    Flash(E),
+    Blob(blob::BlobError),
+}
+
+fn slot<F: ReadNorFlash>(
+    flash: &mut F,
+    at: u32,
+    len: u32,
+    plan: &Plan<'_>,
+) -> Result<Newest, Bad<F::Error>> {
+    let mut source = FlashSource::new(flash, at, len as usize);
+    match blob::check(&mut source, plan, blob::Need::Trainable) {
+        Ok(found) => Ok(Newest { at, found }),
+        Err(ReadFailure::Blob(error)) => Err(Bad::Blob(error)),
+        Err(ReadFailure::Source(error)) => Err(Bad::Flash(error)),
+    }
+}
+
+/// The valid slot of the higher sequence number. One good slot is enough; without one, an error of the
+/// flash comes before what is wrong with the first slot's bytes.
 fn newest<F: ReadNorFlash>(
     flash: &mut F,
     slots: Slots,
     plan: &Plan<'_>,
-) -> Result<Result<Newest, blob::BlobError>, F::Error> {
-    let mut slot = |at: u32| {
-        let mut source = FlashSource::new(flash, at, slots.len as usize);
-        match blob::check(&mut source, plan, blob::Need::Trainable) {
-            Ok(found) => Ok(Ok(Newest { at, found })),
-            Err(ReadFailure::Blob(error)) => Ok(Err(error)),
-            Err(ReadFailure::Source(error)) => Err(error),
-        }
-    };
-    let first = slot(slots.first)?;
-    let second = slot(slots.second)?;
-    Ok(match (first, second) {
+) -> Result<Newest, Bad<F::Error>> {
+    let first = slot(flash, slots.first, slots.len, plan);
+    let second = slot(flash, slots.second, slots.len, plan);
+    match (first, second) {
         (Ok(first), Ok(second)) => {
             // Sequence numbers wrap: the newer one is the one ahead by less than half the range.
             let ahead = second.found.sequence.wrapping_sub(first.found.sequence);
             let second_is_newer = ahead != 0 && ahead < 1 << 31;
             Ok(if second_is_newer { second } else { first })
         }
-        (Ok(first), Err(_)) => Ok(first),
-        (Err(_), Ok(second)) => Ok(second),
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
+        (Err(Bad::Blob(_)), Err(Bad::Flash(error))) => Err(Bad::Flash(error)),
         (Err(error), Err(_)) => Err(error),
-    })
+    }
 }
 
 /// Bytes gathered for one write.

@@ -75,8 +75,12 @@ fn all_parameters_or_none() {
         assert!(count > 2 && count < file.params.len());
     });
     let fewer = |module: &mut Module<'_>| set(module, &all(module)[1..]);
-    let index = count - 1;
-    refused(&file, fewer, AccessError::Index { index, count });
+    let found = count - 1;
+    let error = AccessError::Count {
+        needed: count,
+        found,
+    };
+    refused(&file, fewer, error);
     // The last one is wrong; those before it must not have been written.
     let not_finite = |module: &mut Module<'_>| {
         let mut values = all(module);

@@ -60,7 +60,6 @@ fn a_plan_that_contradicts_itself_is_refused() {
     };
     let plans = [
         broken(&|plan| plan.default_bucket = 2),
-        broken(&|plan| plan.recipe.version += 1),
         broken(&|plan| plan.persistent_len = plan.arena_len + 1),
         broken(&|plan| plan.params[0].home = Home::Arena(plan.persistent_len)),
         broken(&|plan| plan.persistent_len = 4),
@@ -68,6 +67,8 @@ fn a_plan_that_contradicts_itself_is_refused() {
     for plan in &plans {
         refused(plan, len, blob.bytes(), BindError::Plan);
     }
+    let other_recipe = broken(&|plan| plan.recipe.version += 1);
+    refused(&other_recipe, len, blob.bytes(), BindError::Recipe);
     #[cfg(not(feature = "micromath"))]
     {
         let plan = broken(&|plan| plan.recipe.math = tinpail::recipe::MathKind::Micromath);

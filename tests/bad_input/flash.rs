@@ -38,6 +38,8 @@ pub struct Flash {
     pub cut_at: Option<(usize, usize)>,
     /// The read that fails.
     pub unreadable_at: Option<usize>,
+    /// Bytes that no read gets past, as after a write that was cut on a flash with error correction.
+    pub unreadable_until_erased: Option<std::ops::Range<usize>>,
 }
 
 impl Flash {
@@ -49,6 +51,7 @@ impl Flash {
             reads: 0,
             cut_at: None,
             unreadable_at: None,
+            unreadable_until_erased: None,
         }
     }
 
@@ -105,7 +108,9 @@ impl ReadNorFlash for Flash {
         self.range(at, len, Self::READ_SIZE)?;
         let read = self.reads;
         self.reads += 1;
-        if self.unreadable_at == Some(read) {
+        let broken = self.unreadable_until_erased.as_ref();
+        let is_broken = broken.is_some_and(|broken| at < broken.end && broken.start < at + len);
+        if self.unreadable_at == Some(read) || is_broken {
             return Err(FlashError::Unreadable);
         }
         bytes.copy_from_slice(&self.bytes[at..at + len]);
@@ -127,6 +132,8 @@ impl NorFlash for Flash {
         self.range(at, len, Self::ERASE_SIZE)?;
         let (done, outcome) = self.powered(len);
         self.bytes[at..at + done].fill(0xff);
+        self.unreadable_until_erased
+            .take_if(|broken| at <= broken.start && broken.end <= at + done);
         outcome
     }
 

@@ -11,5 +11,6 @@ mod finite;
 mod flash;
 mod net;
 mod order;
+mod pending;
 mod raw;
 mod storage;

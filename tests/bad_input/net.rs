@@ -65,14 +65,17 @@ pub fn plan(train: Train) -> PlanFile {
 }
 
 pub fn plan_of(keys: &[u32], train: Train) -> PlanFile {
-    Bucketing::new(sym_gen)
-        .bucket_keys(keys.iter().copied())
+    let keys = keys.iter().copied();
+    bucketing(train).bucket_keys(keys).plan().expect("a plan")
+}
+
+pub fn bucketing(train: Train) -> Bucketing<fn(u32) -> Result<Net, Error>> {
+    Bucketing::new(sym_gen as fn(u32) -> Result<Net, Error>)
+        .bucket_keys(KEYS)
         .batch_size(BATCH)
         .state_names(["h0"])
         .fixed_param_names(["frozen_weight", "frozen_bias"])
         .train(train)
-        .plan()
-        .expect("a plan")
 }
 
 /// The index of a parameter.

@@ -218,3 +218,29 @@ fn an_error_of_sym_gen_is_passed_on() {
         "no network for 2"
     );
 }
+
+#[test]
+fn outputs_in_another_order_than_the_default_buckets() {
+    let sym_gen = |steps: u32| {
+        let mut net = classifier(steps, true);
+        let extra = net.nodes[0].name.clone();
+        let head = net.heads[0];
+        let data = tinpail_plan::Sym {
+            node: tinpail_plan::symbol::NodeId(0),
+            output: 0,
+        };
+        net.heads = if steps == 2 {
+            vec![data, head]
+        } else {
+            vec![head, data]
+        };
+        assert_eq!(extra, "data");
+        Ok(net)
+    };
+    let bucketing = Bucketing::new(sym_gen)
+        .bucket_keys([2, 4])
+        .train(Train::None);
+    let said = message(bucketing);
+    assert!(said.starts_with("outputs of bucket 2: data, "), "{said}");
+    assert!(said.contains("of the default bucket 4: "), "{said}");
+}

@@ -12,8 +12,33 @@ use tinpail::recipe::MathKind;
 use crate::error::Error;
 use crate::plan_file::{PlanBuf, PlanFile};
 
+/// The generated constants that two names would share.
+fn check_constants(file: &PlanFile) -> Result<(), Error> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let default = file.buckets.get(usize::from(file.plan.default_bucket));
+    let outputs = default.map_or(&[][..], |bucket| &bucket.output_shapes);
+    let named = [
+        ("param", file.params.as_slice()),
+        ("state", file.states.as_slice()),
+        ("output", outputs),
+    ];
+    for (what, items) in named {
+        for item in items {
+            let constant = constant_name(what, &item.name);
+            if let Some(other) = seen.insert(constant.clone(), &item.name) {
+                return Err(Error::Config(format!(
+                    "{other} and {} would both be the constant {constant}: rename one",
+                    item.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes `NAME.rs` and `NAME.plan.postcard` into `dir`, and the report to `NAME.report.md`.
 pub fn write_to(dir: &Path, name: &str, file: &PlanFile) -> Result<(), Error> {
+    check_constants(file)?;
     let write = |suffix: &str, bytes: &[u8]| {
         let path = dir.join(format!("{name}{suffix}"));
         std::fs::write(&path, bytes).map_err(|source| Error::Io {
@@ -55,6 +80,13 @@ fn constants(file: &PlanFile) -> String {
         bytes = 4 * plan.arena_len as usize,
         batch = plan.batch_size,
     );
+    if plan.train != tinpail::plan::Train::None {
+        let _ = writeln!(
+            out,
+            "/// Bytes that each slot of `save_params` needs at least.\npub const SAVED_BYTES: usize = {};",
+            tinpail::module::saved_len(&plan.params)
+        );
+    }
     let indices = |out: &mut String, what: &str, names: &mut dyn Iterator<Item = &str>| {
         for (index, name) in names.enumerate() {
             let _ = write!(
@@ -249,7 +281,9 @@ fn statics(plan: &PlanBuf) -> String {
     };
     let _ = write!(
         out,
-        "/// The plan.\n\
+        "const _: () = assert!(::tinpail::recipe::MathKind::{math}.get().is_some(), \
+         \"the plan needs tinpail's feature `{feature}`\");\n\
+         /// The plan.\n\
          pub const PLAN: ::tinpail::Plan<'static> = ::tinpail::Plan {{\n\
          \x20   schema: {schema:#018x},\n\
          \x20   fingerprint: {fingerprint:#018x},\n\
@@ -263,6 +297,7 @@ fn statics(plan: &PlanBuf) -> String {
          \x20   params: &PARAMS,\n    states: &STATES,\n    buckets: &BUCKETS,\n    ports: &PORTS,\n\
          \x20   calls: &CALLS,\n    spans: &SPANS,\n    ints: &INTS,\n\
          }};\n",
+        feature = math.to_lowercase(),
         schema = plan.schema,
         fingerprint = plan.fingerprint,
         version = plan.recipe.version,

@@ -108,6 +108,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         reports.push(report);
         names.push(bucket_names(bucket));
     }
+    check_names(&names, &names[default_bucket])?;
     let Maker { tables, peak, .. } = maker;
     let arena_len = persistent.len as usize + peak;
     let plan_bytes =
@@ -146,9 +147,9 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         call_names: tables.call_names,
         report: Report {
             arena_bytes: 4 * arena_len,
-            param_bytes: words(&persistent.params, &param_lens),
-            optimizer_bytes: words(&persistent.states, &param_lens),
-            grad_bytes: words(&persistent.grads, &param_lens),
+            param_bytes: present_bytes(&persistent.params, &param_lens),
+            optimizer_bytes: present_bytes(&persistent.states, &param_lens),
+            grad_bytes: present_bytes(&persistent.grads, &param_lens),
             state_bytes: 4 * arguments.state_lens().iter().sum::<usize>(),
             flash_param_bytes: 4 * flash as usize,
             plan_bytes,
@@ -191,7 +192,7 @@ fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
 }
 
 /// Bytes of those arrays that are there.
-fn words(offsets: &[Option<u32>], lens: &[usize]) -> usize {
+fn present_bytes(offsets: &[Option<u32>], lens: &[usize]) -> usize {
     let present = offsets.iter().zip(lens);
     4 * present
         .filter(|(offset, _)| offset.is_some())
@@ -244,6 +245,42 @@ fn variable(net: &Net, name: &str) -> Option<Sym> {
         node: NodeId(found as u32),
         output: 0,
     })
+}
+
+/// Data, labels and outputs are told apart by position: no bucket may have one where the default bucket has
+/// another, or another number of them. (Names of outputs may differ: MXNet's cells number them by step.)
+fn check_names(buckets: &[BucketNames], default: &BucketNames) -> Result<(), Error> {
+    type Side = fn(&BucketNames) -> &[Named];
+    let sides: [(&str, Side); 3] = [
+        ("data", |bucket| &bucket.data_shapes),
+        ("labels", |bucket| &bucket.label_shapes),
+        ("outputs", |bucket| &bucket.output_shapes),
+    ];
+    for bucket in buckets {
+        for (what, side) in sides {
+            let (here, there) = (side(bucket), side(default));
+            let moved = here.iter().enumerate().any(|(at, named)| {
+                let place = there.iter().position(|other| other.name == named.name);
+                place.is_some_and(|place| {
+                    place != at && there.get(at).is_none_or(|other| other.name != named.name)
+                })
+            });
+            if moved || here.len() != there.len() {
+                let list = |named: &[Named]| -> String {
+                    let names: Vec<&str> = named.iter().map(|named| named.name.as_str()).collect();
+                    names.join(", ")
+                };
+                return Err(Error::Config(format!(
+                    "{what} of bucket {}: {}; of the default bucket {}: {}",
+                    bucket.key,
+                    list(here),
+                    default.key,
+                    list(there)
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn input_shape(net: &Net, shapes: &Shapes, name: &str) -> Vec<usize> {

@@ -62,7 +62,7 @@ pub enum GradReq {
 ///         .default_bucket_key(20)
 ///         .optimizer(Optimizer::Sgd { momentum: true })
 ///         .train(Train::Fused)
-///         .ram_limit_bytes(32 * 1024)
+///         .ram_limit_bytes(96 * 1024)
 ///         .emit("gesture")
 /// }
 /// ```
@@ -190,7 +190,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
         assemble::assemble(self)
     }
 
-    /// Plans every bucket and writes `NAME.rs` and `NAME.plan.postcard` to cargo's `OUT_DIR`.
+    /// Plans every bucket and writes `NAME.rs`, `NAME.plan.postcard` and `NAME.report.md` to cargo's `OUT_DIR`.
     /// Include the first with `include!(concat!(env!("OUT_DIR"), "/NAME.rs"))`.
     ///
     /// # Errors

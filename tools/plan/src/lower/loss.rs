@@ -41,7 +41,7 @@ impl Lowering<'_> {
         let p = self.value(out);
         let label = self.value(node.inputs[1]);
         let dx = self.temp("dx", p.len);
-        if self.shape(node.inputs[1]) == self.shape(out) && classes > 1 {
+        if self.shape(node.inputs[1]) == self.shape(out) {
             self.call(
                 Kernel::SoftmaxBackwardProb,
                 &[Some(p), Some(label), Some(dx)],
@@ -88,14 +88,14 @@ impl Lowering<'_> {
     }
 }
 
-/// `ignore_label` as labels are on the device: -1 is 0xFFFF.
+/// `ignore_label` as labels are on the device: 0xFFFF for -1, and for any other number that no class has.
 pub(crate) fn ignore_label(node: &Node, attrs: &SoftmaxOutput) -> Result<u16, Error> {
     match attrs.ignore_label {
-        -1 => Ok(u16::MAX),
+        ..0 => Ok(u16::MAX),
         label => u16::try_from(label).map_err(|_| {
             Error::symbol(
                 &node.name,
-                format!("ignore_label {label} is no u16 (and not -1)"),
+                format!("ignore_label {label} is more than a u16 holds"),
             )
         }),
     }
