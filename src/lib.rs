@@ -43,11 +43,13 @@ pub mod error;
 pub mod exec;
 pub mod kernel;
 pub mod math;
+pub mod metric;
 pub mod model;
 pub mod module;
 pub mod optim;
 pub mod plan;
 pub mod recipe;
+pub mod schedule;
 
 pub use arena::{Arena, Tensor};
 pub use blob::Blob;
