@@ -4,6 +4,8 @@
 
 mod gru_fixed;
 mod lstm_language_model;
+#[cfg(feature = "micromath")]
+mod micromath;
 mod oracle;
 mod session;
 mod stateful_lstm;

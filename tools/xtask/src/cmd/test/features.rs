@@ -36,7 +36,9 @@ pub fn run(project: &Project, count: &mut Count) {
         });
         count.test(&format!("features {set}"), built);
     }
-    let tested = ui::step("Testing the kernels with both math crates", || {
+    // The workspace's tests have micromath on, because the command asks for it. A plan that this build lacks the
+    // functions for can only be tested without it.
+    let tested = ui::step("Testing without micromath", || {
         let mut cargo = process::cargo();
         cargo.args([
             "test",
@@ -44,10 +46,10 @@ pub fn run(project: &Project, count: &mut Count) {
             "--package",
             "tinpail",
             "--lib",
-            "--features",
-            "micromath",
+            "--test",
+            "bad_input",
         ]);
         process::run(cargo.current_dir(&project.root))
     });
-    count.test("kernels with libm and micromath", tested);
+    count.test("libm alone", tested);
 }
