@@ -39,6 +39,8 @@ compile_error!("blobs are little endian and read in place");
 
 pub mod arena;
 pub mod blob;
+pub mod codec;
+pub mod data;
 pub mod error;
 pub mod exec;
 pub mod kernel;
