@@ -4,7 +4,7 @@ use tinpail::data::{BucketSentenceIter, DataError, LastBatch, Rules, Sentences};
 
 const SENTENCES: [&[u16]; 3] = [&[1, 2], &[3], &[4, 5, 6]];
 
-fn new<'a>(keys: &'a [usize], batch_size: usize) -> Option<DataError<core::convert::Infallible>> {
+fn new(keys: &[usize], batch_size: usize) -> Option<DataError<core::convert::Infallible>> {
     BucketSentenceIter::new(&SENTENCES[..], Rules::new(keys, batch_size, 0)).err()
 }
 
