@@ -60,7 +60,7 @@
 //! use tinpail::codec::{FACTOR, adaptive_threshold, dequantise, quantise, words_len};
 //!
 //! # fn main() -> Result<(), tinpail::codec::CodecError> {
-//! let gradient = [0.9, -0.1, -0.6];
+//! let gradient = [0.9, -0.1, -0.8];
 //! let (mut residual, mut words) = ([0.0; 3], [0; words_len(3)]);
 //! let t = adaptive_threshold(&gradient, &residual, FACTOR)?;
 //! quantise(&gradient, &mut residual, t, &mut words)?;
