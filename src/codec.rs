@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Whoever updates the weights adds what all devices sent and gives the sum to the optimizer in place of the gradient.
-//! Each device keeps a residual for each parameter (source: MXNet 1.9.1, `gradient_compression-inl.h`, `quantize_2bit`).
+//! Each device keeps a residual for each parameter (as MXNet 1.9.1 does it on a kvstore of type `device`; the rule and the
+//! wire order from the project's study of it, held to the numbers of scenario f).
 //!
 //! # On the wire
 //!

@@ -11,6 +11,8 @@
 //!                                               [exec]   the one loop over the plan's calls
 //!                                               [kernel] the arithmetic; [optim] the update
 //!                                               [arena]  the memory; [error] what can be refused
+//!                                               beside the module, for your loop around it:
+//!                                               [metric], [schedule], [data], [codec]
 //! ```
 //!
 //! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against
