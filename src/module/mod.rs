@@ -74,9 +74,11 @@ pub struct BucketingModule<'a, M: Model> {
     current: BucketIndex,
     stage: Stage,
     poisoned: bool,
-    /// Training forwards so far: with `dropout_seed` what Dropout's masks follow from.
+    /// Training forwards so far.
     steps: u32,
     dropout_seed: u32,
+    /// Training forwards when it was set: the masks follow from the seed and the forwards since.
+    seeded_at: u32,
     /// The seed of the step that stands: backward draws the masks of its forward.
     step_seed: u32,
 }
@@ -212,6 +214,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             poisoned: false,
             steps: 0,
             dropout_seed: 0,
+            seeded_at: 0,
             step_seed: 0,
         })
     }
@@ -228,7 +231,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     /// the same masks. Without it they are the same after every reset.
     pub fn seed_dropout(&mut self, seed: u32) {
         self.dropout_seed = seed;
-        self.steps = 0;
+        self.seeded_at = self.steps;
     }
 
     /// Makes `bucket` the current one. Costs an index: parameters, states and optimizer state are the
@@ -313,7 +316,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         self.stage = Stage::Empty;
         if is_train {
             self.steps = self.steps.wrapping_add(1);
-            self.step_seed = self.dropout_seed ^ self.steps.wrapping_mul(0x9e37_79b9);
+            let drawn = self.steps.wrapping_sub(self.seeded_at);
+            self.step_seed = self.dropout_seed ^ drawn.wrapping_mul(0x9e37_79b9);
         }
         self.run(program.forward, batch, &[])
             .map_err(ForwardError::Fault)?;

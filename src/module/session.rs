@@ -23,6 +23,9 @@ pub struct Session<'m, 'a, 'b, M: Model> {
     module: &'m mut BucketingModule<'a, M>,
     batch: Option<Batch<'b>>,
     head_grads: &'b [Tensor<'b>],
+    /// The module's count of training forwards at this session's last one: a session inside of this one
+    /// (leaked, so that it could not say that it ended) may have run others on other batches.
+    step: u32,
 }
 
 impl<'a, M: Model> Deref for Session<'_, 'a, '_, M> {
@@ -45,6 +48,7 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
             module,
             batch: None,
             head_grads: &[],
+            step: 0,
         }
     }
 
@@ -57,6 +61,7 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
     pub fn forward(&mut self, batch: Batch<'b>, is_train: bool) -> Result<(), ForwardError> {
         self.module.run_forward(&batch, is_train)?;
         self.batch = Some(batch);
+        self.step = self.module.steps;
         Ok(())
     }
 
@@ -77,7 +82,7 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
     ///
     /// [`BackwardError`]; nothing is changed.
     pub fn backward_from(&mut self, out_grads: &'b [Tensor<'b>]) -> Result<(), BackwardError> {
-        let (Stage::Forwarded(forward), Some(batch)) = (self.module.stage, self.batch) else {
+        let (Stage::Forwarded(forward), Some(batch)) = (self.module.stage, self.own_batch()) else {
             return Err(BackwardError::NoForward);
         };
         let current = self.module.current;
@@ -135,7 +140,8 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
     ///
     /// [`UpdateError`]; but for [`UpdateError::Overflow`] no weight is changed.
     pub fn update(&mut self) -> Result<(), UpdateError> {
-        let (Stage::Backwarded(backward), Some(batch)) = (self.module.stage, self.batch) else {
+        let (Stage::Backwarded(backward), Some(batch)) = (self.module.stage, self.own_batch())
+        else {
             return Err(UpdateError::NoBackward);
         };
         let current = self.module.current;
@@ -164,6 +170,11 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
             self.module.stage = Stage::Updated(backward);
         }
         Ok(())
+    }
+
+    /// The batch of this session's forward, if that was the module's last.
+    fn own_batch(&self) -> Option<Batch<'b>> {
+        self.batch.filter(|_| self.step == self.module.steps)
     }
 
     /// The current bucket's training program.

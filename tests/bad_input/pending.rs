@@ -1,6 +1,6 @@
 //! What a training step still reads cannot be changed under it, and what it left is what it says.
 
-use tinpail::error::{AccessError, UpdateError};
+use tinpail::error::{AccessError, BackwardError, UpdateError};
 use tinpail::{Batch, Tensor};
 use tinpail_plan::Train;
 
@@ -54,6 +54,30 @@ fn states_and_weights_of_a_step_are_left_alone() {
     // A fused update reads the initial states again; weights only backward does.
     assert_eq!(attempts(Train::Fused), [[false, false], [false, true]]);
     assert_eq!(attempts(Train::Held), [[false, false], [true, true]]);
+}
+
+#[test]
+fn a_leaked_session_cannot_lend_its_forward_to_another_batch() {
+    let file = net::plan(Train::Fused);
+    let sample = net::sample(&file, LONG);
+    let data: Vec<Tensor<'_>> = sample.data.iter().map(Input::tensor).collect();
+    let label: Vec<Tensor<'_>> = sample.labels.iter().map(Input::tensor).collect();
+    run::bound(&file, &net::values(&file), |module| {
+        let batch = Batch::new(LONG, &data).with_label(&label);
+        module.init_optimizer(run::SGD);
+        let mut session = module.session();
+        session.forward(batch, true).expect("forward");
+        let mut inner = session.session();
+        inner.forward(batch, true).expect("forward");
+        std::mem::forget(inner);
+        assert_eq!(session.backward(), Err(BackwardError::NoForward));
+        let mut inner = session.session();
+        inner.forward_backward(batch).expect("a step");
+        std::mem::forget(inner);
+        assert_eq!(session.update(), Err(UpdateError::NoBackward));
+        session.forward_backward(batch).expect("a step of its own");
+        session.update().expect("updated");
+    });
 }
 
 #[test]
