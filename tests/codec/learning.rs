@@ -157,9 +157,10 @@ fn adaptive_threshold_learns_faster() {
     }
 }
 
-/// Why the factor stays below 2: residuals spread over -t to t have a mean of t / 2, so that t would grow by itself.
+/// Residuals spread over -t to t have a mean of t / 2, so that from a factor of 2 on t would grow by itself; three is
+/// well beyond.
 #[test]
-fn a_factor_of_two_runs_away() {
+fn a_factor_of_three_runs_away() {
     let three = train(Sent::Adaptive(3.0), Unit(1.0));
     let one = train(Sent::Adaptive(1.0), Unit(1.0));
     assert!(three.loss > 5.0 * one.loss, "{three:?}, {one:?}");
