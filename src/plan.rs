@@ -118,7 +118,7 @@ pub enum Access {
 /// Declares [`Kernel`] with the operands of each call, in order.
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident: [$($access:ident $operand:ident),*],)*) => {
-        /// The kernels, with their operands in order (see the table in `kernel/call.rs` for the integers).
+        /// The kernels, with their operands in order (see the table in `kernel/call/mod.rs` for the integers).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum Kernel {

@@ -1,0 +1,75 @@
+//! Products with a matrix of weights.
+
+use super::{Done, size};
+use crate::exec::Args;
+use crate::kernel::dense::{self, Dense};
+use crate::kernel::rows::Strided;
+use crate::optim::Optimizer;
+
+pub fn dense_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [inputs, outputs] = args.ints()?.map(size);
+    let [x, w, b, y] = args.views()?;
+    Dense { inputs, outputs }.forward(x.read(), w.read(), b.read(), y.write());
+    Ok(())
+}
+
+pub fn dense_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let [delta, w, dx] = args.views()?;
+    let delta = strided(delta.read(), first, stride);
+    Dense { inputs, outputs }.backward_data(delta, w.read(), dx.write(), false);
+    Ok(())
+}
+
+pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let [delta, x0, x1, dw] = args.views()?;
+    let delta = strided(delta.read(), first, stride);
+    Dense { inputs, outputs }.grad(delta, x0.read(), x1.read(), dw.write());
+    Ok(())
+}
+
+pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+    let [inputs, outputs, first, stride, param] = args.ints()?;
+    let (optimizer, rate) = args.rate(param)?;
+    let [delta, x0, x1, w, m, tile] = args.views()?;
+    let dense = Dense {
+        inputs: size(inputs),
+        outputs: size(outputs),
+    };
+    dense.update(
+        optimizer,
+        rate,
+        strided(delta.read(), size(first), size(stride)),
+        x0.read(),
+        x1.read(),
+        w.write(),
+        m.write(),
+        tile.write(),
+    )?;
+    Ok(())
+}
+
+pub fn bias_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [outputs, first, stride] = args.ints()?.map(size);
+    let [delta, db] = args.views()?;
+    dense::bias_grad(strided(delta.read(), first, stride), outputs, db.write());
+    Ok(())
+}
+
+pub fn bias_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+    let [outputs, first, stride, param] = args.ints()?;
+    let (optimizer, rate) = args.rate(param)?;
+    let [delta, b, m] = args.views()?;
+    let delta = strided(delta.read(), size(first), size(stride));
+    dense::bias_update(optimizer, rate, delta, size(outputs), b.write(), m.write())?;
+    Ok(())
+}
+
+fn strided(values: &[f32], first: usize, stride: usize) -> Strided<'_> {
+    Strided {
+        values,
+        first,
+        stride,
+    }
+}

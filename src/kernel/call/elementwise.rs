@@ -1,0 +1,94 @@
+//! Arithmetic on one value at a time.
+
+use super::Done;
+use crate::exec::{Args, Fault};
+use crate::kernel::activation::{self, Act};
+use crate::kernel::{dropout as mask, elementwise};
+
+/// The operation of a Scalar call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ScalarKind {
+    /// y + s
+    Plus,
+    /// y - s
+    Minus,
+    /// s - y
+    RMinus,
+    /// y * s
+    Mul,
+    /// y / s
+    Div,
+}
+
+pub fn fill<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [value] = args.ints()?.map(f32::from_bits);
+    let [dst] = args.views()?;
+    elementwise::fill(dst.write(), value);
+    Ok(())
+}
+
+pub fn add_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [src, dst] = args.views()?;
+    elementwise::add_assign(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn sub_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [src, dst] = args.views()?;
+    elementwise::sub_assign(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn mul_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [src, dst] = args.views()?;
+    elementwise::mul_assign(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn scalar<O>(args: &mut Args<'_, '_, O>) -> Done {
+    const PLUS: u32 = ScalarKind::Plus as u32;
+    const MINUS: u32 = ScalarKind::Minus as u32;
+    const RMINUS: u32 = ScalarKind::RMinus as u32;
+    const MUL: u32 = ScalarKind::Mul as u32;
+    const DIV: u32 = ScalarKind::Div as u32;
+    let [kind, bits] = args.ints()?;
+    let scalar = f32::from_bits(bits);
+    let [y] = args.views()?;
+    let y = y.write();
+    match kind {
+        PLUS => elementwise::plus_scalar(y, scalar),
+        MINUS => elementwise::minus_scalar(y, scalar),
+        RMINUS => elementwise::rminus_scalar(y, scalar),
+        MUL => elementwise::mul_scalar(y, scalar),
+        DIV => elementwise::div_scalar(y, scalar),
+        _ => return Err(Fault::Int),
+    }
+    Ok(())
+}
+
+pub fn activation_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [act] = args.ints()?;
+    let act = Act::from_u32(act).ok_or(Fault::Int)?;
+    let math = args.context.math;
+    let [y] = args.views()?;
+    activation::forward(y.write(), act, math);
+    Ok(())
+}
+
+pub fn activation_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [act] = args.ints()?;
+    let act = Act::from_u32(act).ok_or(Fault::Int)?;
+    let math = args.context.math;
+    let [y, dy] = args.views()?;
+    activation::backward(y.read(), dy.write(), act, math);
+    Ok(())
+}
+
+pub fn dropout<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [stream, p] = args.ints()?;
+    let seed = args.context.seed;
+    let [y] = args.views()?;
+    mask::apply(y.write(), seed, stream, f32::from_bits(p));
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Tables of rows.
+
+use super::{Done, size};
+use crate::exec::Args;
+use crate::kernel::embedding;
+use crate::optim::Optimizer;
+
+pub fn embedding_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [dim] = args.ints()?.map(size);
+    let [tokens, w, y] = args.views()?;
+    embedding::forward(tokens.u16(), w.read(), y.write(), dim);
+    Ok(())
+}
+
+pub fn embedding_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [dim] = args.ints()?.map(size);
+    let [tokens, dy, dw] = args.views()?;
+    embedding::grad(tokens.u16(), dy.read(), dw.write(), dim);
+    Ok(())
+}
+
+pub fn embedding_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+    let [dim, param] = args.ints()?;
+    let (optimizer, rate) = args.rate(param)?;
+    let [tokens, dy, w, m, tile] = args.views()?;
+    embedding::update(
+        optimizer,
+        rate,
+        tokens.u16(),
+        dy.read(),
+        w.write(),
+        m.write(),
+        tile.write(),
+        size(dim),
+    )?;
+    Ok(())
+}

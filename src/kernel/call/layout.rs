@@ -1,0 +1,48 @@
+//! Data that moves without changing.
+
+use super::{Done, size};
+use crate::exec::Args;
+use crate::kernel::layout;
+
+pub fn copy<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [src, dst] = args.views()?;
+    layout::copy(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn gather<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [count, width, first, stride] = args.ints()?.map(size);
+    let [src, dst] = args.views()?;
+    let blocks = layout::Blocks {
+        count,
+        width,
+        src_first: first,
+        src_stride: stride,
+        dst_first: 0,
+        dst_stride: width,
+    };
+    blocks.copy(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn scatter<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [count, width, first, stride] = args.ints()?.map(size);
+    let [src, dst] = args.views()?;
+    let blocks = layout::Blocks {
+        count,
+        width,
+        src_first: 0,
+        src_stride: width,
+        dst_first: first,
+        dst_stride: stride,
+    };
+    blocks.copy(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn swap_axes<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [p, a, m, b, q] = args.ints()?.map(size);
+    let [src, dst] = args.views()?;
+    layout::SwapAxes { p, a, m, b, q }.swap(dst.write(), src.read(), false);
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Softmax, losses and regressions.
+
+use super::{Done, size};
+use crate::exec::{Args, Fault};
+use crate::kernel::regression;
+use crate::kernel::softmax::{self, Loss, Normalization, Softmax};
+
+pub fn softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [classes, inner] = args.ints()?.map(size);
+    let math = args.context.math;
+    let [y] = args.views()?;
+    Softmax { classes, inner }.forward(y.write(), math);
+    Ok(())
+}
+
+pub fn softmax_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [
+        classes,
+        inner,
+        grad_scale,
+        ignore,
+        use_ignore,
+        alpha,
+        normalization,
+    ] = args.ints()?;
+    let loss = Loss {
+        grad_scale: f32::from_bits(grad_scale),
+        ignore_label: ignore as u16,
+        use_ignore: use_ignore != 0,
+        smooth_alpha: f32::from_bits(alpha),
+        normalization: Normalization::from_u32(normalization).ok_or(Fault::Int)?,
+    };
+    let softmax = Softmax {
+        classes: size(classes),
+        inner: size(inner),
+    };
+    let [p, label, dx] = args.views()?;
+    softmax.backward(p.read(), label.u16(), dx.write(), loss);
+    Ok(())
+}
+
+pub fn softmax_backward_prob<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [grad_scale] = args.ints()?.map(f32::from_bits);
+    let [p, label, dx] = args.views()?;
+    softmax::backward_prob(p.read(), label.read(), dx.write(), grad_scale);
+    Ok(())
+}
+
+pub fn linear_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [scale] = args.ints()?.map(f32::from_bits);
+    let [o, label, dx] = args.views()?;
+    regression::linear_backward(o.read(), label.read(), dx.write(), scale);
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! From a call of the plan to a kernel: one adapter for each [`Kernel`], which resolves the operands, reads
+//! the integers and calls. An emitted model names the adapters it uses; [`any`] names them all.
+//!
+//! | kernel | integers |
+//! | --- | --- |
+//! | Fill | value bits |
+//! | Gather, Scatter | blocks, elements of each, first, stride (of the strided side) |
+//! | SwapAxes | P, A, M, B, Q |
+//! | Scalar | [`ScalarKind`], scalar bits |
+//! | Activation* | act |
+//! | DenseForward | K, O |
+//! | DenseBackwardData, DenseGrad | K, O, first, stride of delta |
+//! | DenseUpdate | K, O, first, stride, parameter |
+//! | BiasGrad; BiasUpdate | O, first, stride; parameter |
+//! | EmbeddingForward, EmbeddingGrad; EmbeddingUpdate | D; parameter |
+//! | RnnForward | N, D, H, keep, mode |
+//! | RnnBackward | N, D, H, mode |
+//! | LstmForward, GruForward | N, D, H, keep |
+//! | LstmBackward, GruBackward | N, D, H |
+//! | SequenceLast*; SequenceMask | T, N, C, axis; value bits |
+//! | Mean* | axis, inner |
+//! | Dropout | stream, p bits |
+//! | SoftmaxForward | C, inner |
+//! | SoftmaxBackward | C, inner, grad_scale bits, ignore_label, use_ignore, smooth_alpha bits, normalization |
+//! | SoftmaxBackwardProb | grad_scale bits |
+//! | LinearRegressionBackward | scale bits |
+//! | Apply | parameter |
+
+mod dense;
+mod elementwise;
+mod embedding;
+mod layout;
+mod loss;
+mod recurrent;
+mod sequence;
+mod update;
+
+pub use dense::*;
+pub use elementwise::*;
+pub use embedding::*;
+pub use layout::*;
+pub use loss::*;
+pub use recurrent::*;
+pub use sequence::*;
+pub use update::*;
+
+use crate::exec::{Args, Fault};
+use crate::optim::Optimizer;
+use crate::plan::Kernel;
+
+type Done = Result<(), Fault>;
+
+fn size(number: u32) -> usize {
+    number as usize
+}
+
+/// Declares [`any`] and [`adapter`] from one table.
+macro_rules! adapters {
+    ($($kernel:ident => $adapter:ident,)*) => {
+        /// Calls whichever kernel it is.
+        pub fn any<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+            match args.kernel() {
+                $(Kernel::$kernel => $adapter(args),)*
+            }
+        }
+
+        /// The name of a kernel's adapter in this module: what emitted models call.
+        pub const fn adapter(kernel: Kernel) -> &'static str {
+            match kernel {
+                $(Kernel::$kernel => stringify!($adapter),)*
+            }
+        }
+    };
+}
+
+adapters! {
+    Copy => copy,
+    Gather => gather,
+    Scatter => scatter,
+    SwapAxes => swap_axes,
+    Fill => fill,
+    AddAssign => add_assign,
+    SubAssign => sub_assign,
+    MulAssign => mul_assign,
+    Scalar => scalar,
+    ActivationForward => activation_forward,
+    ActivationBackward => activation_backward,
+    DenseForward => dense_forward,
+    DenseBackwardData => dense_backward_data,
+    DenseGrad => dense_grad,
+    DenseUpdate => dense_update,
+    BiasGrad => bias_grad,
+    BiasUpdate => bias_update,
+    EmbeddingForward => embedding_forward,
+    EmbeddingGrad => embedding_grad,
+    EmbeddingUpdate => embedding_update,
+    RnnForward => rnn_forward,
+    RnnBackward => rnn_backward,
+    LstmForward => lstm_forward,
+    LstmBackward => lstm_backward,
+    GruForward => gru_forward,
+    GruBackward => gru_backward,
+    SequenceLastForward => sequence_last_forward,
+    SequenceLastBackward => sequence_last_backward,
+    SequenceMask => sequence_mask,
+    MeanForward => mean_forward,
+    MeanBackward => mean_backward,
+    Dropout => dropout,
+    SoftmaxForward => softmax_forward,
+    SoftmaxBackward => softmax_backward,
+    SoftmaxBackwardProb => softmax_backward_prob,
+    LinearRegressionBackward => linear_regression_backward,
+    CheckFinite => check_finite,
+    Apply => apply,
+}

@@ -1,0 +1,32 @@
+//! Checks before an update, and the update of a whole parameter.
+
+use super::Done;
+use crate::exec::{Args, Fault};
+use crate::kernel::finite;
+use crate::optim::{Optimizer, Overflow};
+
+impl From<Overflow> for Fault {
+    fn from(Overflow: Overflow) -> Self {
+        Fault::Overflow
+    }
+}
+
+pub fn check_finite<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [x] = args.views()?;
+    if finite::all_finite(x.read()) {
+        Ok(())
+    } else {
+        Err(Fault::NotFinite)
+    }
+}
+
+pub fn apply<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+    let [param] = args.ints()?;
+    let (optimizer, rate) = args.rate(param)?;
+    let [g, w, m] = args.views()?;
+    if optimizer.apply(rate, w.write(), g.read(), m.write()) {
+        Ok(())
+    } else {
+        Err(Fault::Overflow)
+    }
+}
