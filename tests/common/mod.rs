@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test crate uses a part
 
 pub mod masks;
+pub mod operators;
 pub mod rng;
 pub mod run;
 pub mod twin;

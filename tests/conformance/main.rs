@@ -2,10 +2,13 @@
 //!
 //! `TINPAIL_ORACLE_DIR=DIR` runs them on another seed's folder, made by `tests/golden/oracle.py`.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod gru_fixed;
 mod lstm_language_model;
 #[cfg(feature = "micromath")]
 mod micromath;
+mod operators;
 mod oracle;
 mod session;
 mod stateful_lstm;
