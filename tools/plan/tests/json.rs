@@ -135,6 +135,7 @@ fn old_spellings() {
     let net = reader::read(text).unwrap();
     let hints = |lr_mult, wd_mult, shape: Option<Vec<usize>>| Hints {
         shape,
+        init: None,
         lr_mult,
         wd_mult,
     };

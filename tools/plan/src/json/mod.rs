@@ -1,4 +1,4 @@
-//! Reads the `symbol.json` that MXNet writes, of any age: a list of nodes, which of them are arguments, and the heads.
+//! Reads the `symbol.json` that MXNet writes, of any age, and writes it: a list of nodes, which of them are arguments, and the heads.
 //!
 //! ```text
 //! {"nodes": [{"op": "null", "name": "data", "inputs": []},
@@ -7,10 +7,13 @@
 //! ```
 //!
 //! An input is [node, output] or [node, output, version]. Attributes are strings; before 1.0 they were called
-//! `attr` or `param`. `ops` turns a node into an [`Op`], `attrs` reads one attribute.
+//! `attr` or `param`. `ops` turns a node into an [`Op`], `attrs` reads one attribute; [`write`](fn@write) is the way back.
 
 mod attrs;
 mod ops;
+mod write;
+
+pub use write::write;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -159,6 +162,7 @@ fn hints(attrs: &mut Attrs) -> Result<Hints, Error> {
     };
     Ok(Hints {
         shape: attrs.optional_dims("__shape__")?,
+        init: attrs.optional_text("__init__")?,
         lr_mult: multiplier(attrs, "lr_mult")?,
         wd_mult: multiplier(attrs, "wd_mult")?,
     })

@@ -24,11 +24,13 @@ pub struct Sym {
     pub output: u32,
 }
 
-/// What a variable's `__shape__`, `__lr_mult__` and `__wd_mult__` attributes say. Empty on operators.
+/// What a variable's `__shape__`, `__init__`, `__lr_mult__` and `__wd_mult__` attributes say. Empty on operators.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hints {
     /// A fixed shape; a 0 is the batch size.
     pub shape: Option<Vec<usize>>,
+    /// Its initializer as MXNet writes it: `["lstmbias", {"forget_bias": 1.0}]`.
+    pub init: Option<String>,
     pub lr_mult: Option<f32>,
     pub wd_mult: Option<f32>,
 }
