@@ -2,6 +2,7 @@
 
 use crate::blob::{BlobError, ReadFailure, WriteError};
 use crate::exec::Fault;
+use crate::optim::Kind;
 use crate::plan::BucketIndex;
 
 /// `bind` refuses.
@@ -14,6 +15,8 @@ pub enum BindError {
     /// The plan was made for functions that this build lacks (feature `libm` or `micromath`), or for another
     /// version of the recipe.
     Recipe,
+    /// The plan reserves the state of one optimizer, the model runs another.
+    Optimizer { plan: Kind, model: Kind },
     /// The plan's default bucket, a parameter or a state lies outside of the plan.
     Plan,
     /// The parameters.

@@ -3,7 +3,7 @@
 use crate::arena::{Memory, View};
 use crate::math::Math;
 use crate::model::Model;
-use crate::optim::Rate;
+use crate::optim::{At, Optimizer, States, Update};
 use crate::plan::{Call, Kernel, Plan, Rows};
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
@@ -29,24 +29,34 @@ pub struct Args<'x, 'm, O> {
     pub(crate) plan: &'x Plan<'x>,
     pub(crate) memory: &'x mut Memory<'m>,
     pub(crate) call: Call,
-    pub(crate) context: Context<'x, O>,
+    pub(crate) context: &'x mut Context<'m, O>,
 }
 
 /// What calls share besides memory.
-pub(crate) struct Context<'x, O> {
-    pub optimizer: Option<&'x O>,
+pub(crate) struct Context<'m, O> {
+    pub optimizer: Option<&'m mut O>,
+    /// The number of the update, from 1 on.
+    pub num_update: u32,
+    /// What parameters count their updates from.
+    pub begin_num_update: u32,
     pub math: Math,
     /// Seeds Dropout: the same for the forward and backward of one step.
     pub seed: u32,
 }
 
-impl<O> Clone for Context<'_, O> {
-    fn clone(&self) -> Self {
-        *self
-    }
+/// The update of a parameter, begun.
+pub(crate) struct Begun<O: Optimizer> {
+    step: O::Step,
+    /// Elements of the parameter.
+    len: usize,
 }
 
-impl<O> Copy for Context<'_, O> {}
+impl<O: Optimizer> Begun<O> {
+    /// With the states of the call's weights.
+    pub fn update(self, states: View<'_>) -> Update<'_, O> {
+        Update::new(self.step, States::new(states.write(), self.len))
+    }
+}
 
 impl<O> Args<'_, '_, O> {
     /// The kernel to call.
@@ -66,29 +76,44 @@ impl<O> Args<'_, '_, O> {
         self.memory.views(spans).ok_or(Fault::Operand)
     }
 
-    /// The optimizer, and the rate with which it moves the parameter `param`.
-    pub(crate) fn rate(&self, param: u32) -> Result<(O, Rate), Fault>
+    /// Begins the update of the parameter `param`, or of part `part` of it.
+    pub(crate) fn begin(&mut self, param: u32, part: u32) -> Result<Begun<O>, Fault>
     where
-        O: crate::optim::Optimizer,
+        O: Optimizer,
     {
         let param = self.plan.params.get(param as usize).ok_or(Fault::Int)?;
-        let optimizer = *self.context.optimizer.ok_or(Fault::Int)?;
-        let rate = optimizer.rate();
-        let rate = Rate {
-            lr: rate.lr * param.lr_mult,
-            wd: rate.wd * param.wd_mult,
-        };
-        Ok((optimizer, rate))
+        let first = part == 0;
+        let mut count = 0;
+        if O::KIND.counts() {
+            let word = param.count(O::KIND).ok_or(Fault::Operand)?;
+            let word = self.memory.arena.get_mut(word).ok_or(Fault::Operand)?;
+            let updates = word.to_bits().saturating_add(u32::from(first));
+            *word = f32::from_bits(updates);
+            count = updates.saturating_add(self.context.begin_num_update);
+        }
+        let num_update = self.context.num_update;
+        let optimizer = self.context.optimizer.as_deref_mut().ok_or(Fault::Int)?;
+        let step = optimizer.begin(At {
+            lr_mult: param.lr_mult,
+            wd_mult: param.wd_mult,
+            num_update,
+            count,
+            first,
+        });
+        Ok(Begun {
+            step,
+            len: param.len as usize,
+        })
     }
 }
 
 /// Runs the calls in `rows`, in order, until one fails.
-pub(crate) fn run<M: Model>(
+pub(crate) fn run<'m, M: Model>(
     model: &M,
     plan: &Plan<'_>,
-    memory: &mut Memory<'_>,
+    memory: &mut Memory<'m>,
     rows: Rows,
-    context: Context<'_, M::Optimizer>,
+    context: &mut Context<'m, M::Optimizer>,
 ) -> Result<(), Fault> {
     for call in rows.of(plan.calls) {
         model.call(&mut Args {

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::optim::Kind;
 use crate::recipe::Recipe;
 
 /// A half-open range of rows of one of the plan's tables.
@@ -279,12 +280,31 @@ pub struct Param {
     /// First element in the blob's payload.
     pub flash: u32,
     pub home: Home,
-    /// Offset of the optimizer's state in the arena.
+    /// Offset of the optimizer's state in the arena: [`Kind::state_len`] words.
     pub state: Option<u32>,
     /// Offset of the held gradient in the arena.
     pub grad: Option<u32>,
     pub lr_mult: f32,
     pub wd_mult: f32,
+}
+
+impl Param {
+    /// The optimizer's state in the arena, if there is any.
+    pub fn state_range(&self, optimizer: Kind) -> Option<core::ops::Range<usize>> {
+        let start = self.state?;
+        let end = start.saturating_add(optimizer.state_len(self.len));
+        Some(start as usize..end as usize)
+    }
+
+    /// The word in the arena that counts the parameter's updates, as bits, if the optimizer counts them.
+    pub fn count(&self, optimizer: Kind) -> Option<usize> {
+        let end = self.state_range(optimizer)?.end;
+        if optimizer.counts() {
+            end.checked_sub(1)
+        } else {
+            None
+        }
+    }
 }
 
 /// How the plan trains.
@@ -307,6 +327,8 @@ pub struct Plan<'a> {
     pub fingerprint: u64,
     pub recipe: Recipe,
     pub train: Train,
+    /// The optimizer whose state has a place in the arena.
+    pub optimizer: Kind,
     /// Rows of a batch; the default of `rescale_grad` is one over it.
     pub batch_size: u32,
     /// Elements of the arena.

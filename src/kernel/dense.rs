@@ -12,7 +12,7 @@
 
 use super::finite::{all_finite, finite};
 use super::rows::{Column, Rows, Strided, rows, rows_mut};
-use crate::optim::{Optimizer, Overflow, Rate};
+use crate::optim::{Optimizer, Overflow, Update};
 
 /// The shape of a matrix of weights, `[outputs, inputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,29 +115,24 @@ impl Dense {
     ///
     /// # Errors
     /// A gradient or a new weight is not finite. The rows before it are updated already.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "three operands of a product and four of an update"
-    )]
     pub fn update<T: Optimizer>(
         self,
-        optimizer: T,
-        rate: Rate,
         delta: Strided<'_>, // [R, O]
         x0: &[f32],         // [R0, K]
         x1: &[f32],         // [R - R0, K]
         w: &mut [f32],      // [O, K]
-        m: &mut [f32],      // [O, K] or empty
         tile: &mut [f32],   // [K], overwritten
+        mut update: Update<'_, T>,
     ) -> Result<(), Overflow> {
-        let mut states = rows_mut(m, self.inputs);
+        let mut at = 0;
         for (o, w) in rows_mut(w, self.inputs).take(self.outputs).enumerate() {
             tile.fill(0.0);
             self.grad_row(delta, o, x0, x1, tile);
-            let m = states.next().unwrap_or(&mut []);
-            if !all_finite(tile) || !optimizer.apply(rate, w, tile, m) {
+            if !all_finite(tile) {
                 return Err(Overflow);
             }
+            update.row(at, w, tile)?;
+            at += w.len();
         }
         Ok(())
     }
@@ -161,20 +156,17 @@ pub fn bias_grad(
 /// # Errors
 /// A gradient or a new bias is not finite. The values before it are updated already.
 pub fn bias_update<T: Optimizer>(
-    optimizer: T,
-    rate: Rate,
     delta: Strided<'_>, // [R, O]
     outputs: usize,
     b: &mut [f32], // [O]
-    m: &mut [f32], // [O] or empty
+    mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
-    let mut states = m.iter_mut();
     for (o, b) in b.iter_mut().take(outputs).enumerate() {
         let g = delta.column(o).fold(0.0, |sum, delta| sum + delta);
-        let m = states.next().map(core::slice::from_mut).unwrap_or_default();
-        if !finite(g) || !optimizer.apply(rate, core::slice::from_mut(b), &[g], m) {
+        if !finite(g) {
             return Err(Overflow);
         }
+        update.row(o, core::slice::from_mut(b), &[g])?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 use super::elementwise::{add_assign, assign};
 use super::finite::all_finite;
 use super::rows::{row, row_mut, rows, rows_mut};
-use crate::optim::{Optimizer, Overflow, Rate};
+use crate::optim::{Optimizer, Overflow, Update};
 
 /// y = w\[token\]
 pub fn forward(
@@ -43,27 +43,22 @@ pub fn grad(
 ///
 /// # Errors
 /// A gradient or a new weight is not finite. The rows before it are updated already.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "three operands of a gather and four of an update"
-)]
 pub fn update<T: Optimizer>(
-    optimizer: T,
-    rate: Rate,
     tokens: &[u16],   // [R]
     dy: &[f32],       // [R, D]
     w: &mut [f32],    // [V, D]
-    m: &mut [f32],    // [V, D] or empty
     tile: &mut [f32], // [D], overwritten
     width: usize,
+    mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
-    let mut states = rows_mut(m, width);
+    let mut at = 0;
     for (index, w) in rows_mut(w, width).enumerate() {
         let g = gradient_row(tokens, dy, tile, width, index);
-        let m = states.next().unwrap_or(&mut []);
-        if !all_finite(g) || !optimizer.apply(rate, w, g, m) {
+        if !all_finite(g) {
             return Err(Overflow);
         }
+        update.row(at, w, g)?;
+        at += w.len();
     }
     Ok(())
 }

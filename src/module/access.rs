@@ -110,12 +110,12 @@ impl<M: Model> BucketingModule<'_, M> {
         if !core::mem::take(&mut self.poisoned) {
             return;
         }
-        for param in self.model.plan().params {
-            if let Some(state) = param.state {
-                let span = Span::new(Space::Arena, state, param.len);
-                if let Some(words) = self.arena.get_mut(span.range()) {
-                    words.fill(0.0);
-                }
+        let plan = self.model.plan();
+        for param in plan.params {
+            if let Some(range) = param.state_range(plan.optimizer)
+                && let Some(words) = self.arena.get_mut(range)
+            {
+                words.fill(0.0);
             }
         }
     }
@@ -165,7 +165,8 @@ impl<M: Model> BucketingModule<'_, M> {
         }
     }
 
-    /// The optimizer's state (momentum) of parameter `index`.
+    /// The optimizer's state of parameter `index`: its arrays in the order of MXNet's states, one after the other,
+    /// each as long as the parameter.
     ///
     /// # Errors
     ///
@@ -174,8 +175,23 @@ impl<M: Model> BucketingModule<'_, M> {
         let plan = self.model.plan();
         let param = param(&plan, index)?;
         let state = param.state.ok_or(AccessError::NotPlanned)?;
-        let span = Span::new(Space::Arena, state, param.len);
+        let len = plan.optimizer.arrays().saturating_mul(param.len);
+        let span = Span::new(Space::Arena, state, len);
         lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
+    }
+
+    /// How many updates parameter `index` has had, counted from
+    /// [`begin_num_update`](BucketingModule::begin_num_update).
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotPlanned`] if the optimizer does not count them.
+    pub fn update_count(&self, index: usize) -> Result<u32, AccessError> {
+        let plan = self.model.plan();
+        let word = param(&plan, index)?.count(plan.optimizer);
+        let word = self.arena.get(word.ok_or(AccessError::NotPlanned)?);
+        let count = word.ok_or(AccessError::NotComputed)?.to_bits();
+        Ok(count.saturating_add(self.begin_num_update))
     }
 
     /// State `index`, in the order of `state_names`. States are the same memory for every bucket; they

@@ -19,7 +19,7 @@ use crate::exec::{self, Context, Fault};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
 use crate::optim::Optimizer;
-use crate::plan::{BucketIndex, BucketPlan, Home, Plan, Port, PortKind, Program, Rows};
+use crate::plan::{BucketIndex, BucketPlan, Home, Plan, Port, PortKind, Program, Rows, Train};
 
 /// One batch: the bucket it belongs to, its data and its labels, borrowed from the caller.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,9 @@ pub struct BucketingModule<'a, M: Model> {
     current: BucketIndex,
     stage: Stage,
     poisoned: bool,
+    /// Updates so far, counted from `begin_num_update`.
+    num_update: u32,
+    begin_num_update: u32,
     /// Training forwards so far.
     steps: u32,
     dropout_seed: u32,
@@ -91,7 +94,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// An arena that is too small does not compile:
     ///
     /// ```
-    /// # use tinpail::{exec, optim::Sgd, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
+    /// # use tinpail::{exec, optim::{Kind, Sgd}, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
     /// # #[derive(Default)]
     /// # struct Tiny;
     /// # impl Model for Tiny {
@@ -100,7 +103,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #         Plan {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
     /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
-    /// #             train: plan::Train::None, default_bucket: 0,
+    /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
     /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
     /// #         }
     /// #     }
@@ -115,7 +118,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// ```
     ///
     /// ```compile_fail,E0080
-    /// # use tinpail::{exec, optim::Sgd, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
+    /// # use tinpail::{exec, optim::{Kind, Sgd}, plan, recipe, Arena, BucketingModule, Model, Plan, StaticModel};
     /// # #[derive(Default)]
     /// # struct Tiny;
     /// # impl Model for Tiny {
@@ -124,7 +127,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #         Plan {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
     /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
-    /// #             train: plan::Train::None, default_bucket: 0,
+    /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
     /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
     /// #         }
     /// #     }
@@ -174,6 +177,12 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         if plan.recipe.version != crate::recipe::VERSION {
             return Err(BindError::Recipe);
         }
+        if plan.train != Train::None && plan.optimizer != M::Optimizer::KIND {
+            return Err(BindError::Optimizer {
+                plan: plan.optimizer,
+                model: M::Optimizer::KIND,
+            });
+        }
         if plan.bucket(current).is_none() {
             return Err(BindError::Plan);
         }
@@ -212,6 +221,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             current,
             stage: Stage::Empty,
             poisoned: false,
+            num_update: 0,
+            begin_num_update: 0,
             steps: 0,
             dropout_seed: 0,
             seeded_at: 0,
@@ -306,7 +317,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let plan = self.model.plan();
         let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
         let program = if is_train { bucket.train } else { bucket.infer };
-        if is_train && plan.train == crate::plan::Train::None {
+        if is_train && plan.train == Train::None {
             return Err(ForwardError::NotForTraining);
         }
         if self.poisoned {
@@ -344,12 +355,14 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             label: batch.label,
             head_grads,
         };
-        let context = Context {
-            optimizer: self.optimizer.as_ref(),
+        let mut context = Context {
+            optimizer: self.optimizer.as_mut(),
+            num_update: self.num_update,
+            begin_num_update: self.begin_num_update,
             math: self.math,
             seed: self.step_seed,
         };
-        exec::run(&self.model, &plan, &mut memory, rows, context)
+        exec::run(&self.model, &plan, &mut memory, rows, &mut context)
     }
 
     /// The program whose values the arena holds, if it is the current bucket's.

@@ -158,6 +158,7 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
             Err(Fault::NotFinite) => return Err(UpdateError::NotFinite),
             Err(fault) => return Err(UpdateError::Fault(fault)),
         }
+        self.module.num_update = self.module.num_update.saturating_add(1);
         if let Err(fault) = self.module.run(program.update, &batch, head_grads) {
             self.module.poisoned = true;
             self.module.stage = Stage::Empty;

@@ -6,7 +6,7 @@
 //! evaluated from left to right, where s is `rescale_grad` and clip(x) cuts x to +-`clip_gradient`. Without weight
 //! decay its term is left out.
 
-use super::{Optimizer, Rate};
+use super::{At, Kind, Optimizer, States};
 use crate::kernel::finite::finite;
 
 /// The numbers of the optimizer; `learning_rate` and `wd` before a parameter's multipliers.
@@ -35,25 +35,31 @@ impl Default for Sgd {
     }
 }
 
-impl Sgd {
-    /// What gradients are multiplied by.
-    fn scale(&self) -> f32 {
-        self.rescale_grad.unwrap_or(1.0)
-    }
+/// The numbers of one update of one parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    lr: f32,
+    /// lr wd
+    decay: f32,
+    momentum: f32,
+    scale: f32,
+    bound: Option<f32>,
+}
 
+impl Step {
     /// Adds -(lr wd) w - lr clip(s g) to w.
     #[inline]
-    fn plain(&self, rate: Rate, w: &mut [f32], g: &[f32], clip: impl Fn(f32) -> f32) -> bool {
-        let (decay, scale) = (rate.lr * rate.wd, self.scale());
+    fn plain(&self, w: &mut [f32], g: &[f32], clip: impl Fn(f32) -> f32) -> bool {
+        let (lr, decay, scale) = (self.lr, self.decay, self.scale);
         let mut ok = true;
         if decay == 0.0 {
             for (w, g) in w.iter_mut().zip(g) {
-                *w -= rate.lr * clip(scale * g);
+                *w -= lr * clip(scale * g);
                 ok &= finite(*w);
             }
         } else {
             for (w, g) in w.iter_mut().zip(g) {
-                *w += -(decay * *w) - rate.lr * clip(scale * g);
+                *w += -(decay * *w) - lr * clip(scale * g);
                 ok &= finite(*w);
             }
         }
@@ -65,13 +71,12 @@ impl Sgd {
     fn with_state(
         &self,
         momentum: f32,
-        lr: f32,
         w: &mut [f32],
         g: &[f32],
         m: &mut [f32],
         clip: impl Fn(f32) -> f32,
     ) -> bool {
-        let (scale, mut ok) = (self.scale(), true);
+        let (lr, scale, mut ok) = (self.lr, self.scale, true);
         for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
             *m = momentum * *m - lr * clip(scale * g);
             *w += *m;
@@ -81,8 +86,7 @@ impl Sgd {
     }
 
     /// Updates without a gradient: decay and momentum alone.
-    fn idle(&self, rate: Rate, w: &mut [f32], momentum: f32, m: &mut [f32]) -> bool {
-        let decay = rate.lr * rate.wd;
+    fn idle(&self, w: &mut [f32], momentum: f32, m: &mut [f32]) -> bool {
         let mut ok = true;
         if !m.is_empty() {
             for (w, m) in w.iter_mut().zip(m) {
@@ -90,9 +94,9 @@ impl Sgd {
                 *w += *m;
                 ok &= finite(*w);
             }
-        } else if decay != 0.0 {
+        } else if self.decay != 0.0 {
             for w in w {
-                *w += -(decay * *w);
+                *w += -(self.decay * *w);
                 ok &= finite(*w);
             }
         }
@@ -101,32 +105,37 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn apply(&self, rate: Rate, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
-        let bound = self.clip_gradient.filter(|bound| *bound > 0.0);
-        let mut momentum = self.momentum;
-        let decay = rate.lr * rate.wd;
-        if !m.is_empty() && decay != 0.0 {
-            // A pass of its own, so that the usual case without decay has none of it.
-            for (m, w) in m.iter_mut().zip(w.iter()) {
-                *m = momentum * *m - decay * w;
-            }
-            momentum = 1.0;
-        }
-        match (g.is_empty(), m.is_empty(), bound) {
-            (true, _, _) => self.idle(rate, w, momentum, m),
-            (_, true, None) => self.plain(rate, w, g, |g| g),
-            (_, true, Some(bound)) => self.plain(rate, w, g, |g| cut(g, bound)),
-            (_, false, None) => self.with_state(momentum, rate.lr, w, g, m, |g| g),
-            (_, false, Some(bound)) => {
-                self.with_state(momentum, rate.lr, w, g, m, |g| cut(g, bound))
-            }
+    const KIND: Kind = Kind::Sgd;
+
+    type Step = Step;
+
+    fn begin(&mut self, at: At) -> Step {
+        let lr = self.learning_rate * at.lr_mult;
+        Step {
+            lr,
+            decay: lr * (self.wd * at.wd_mult),
+            momentum: self.momentum,
+            scale: self.rescale_grad.unwrap_or(1.0),
+            bound: self.clip_gradient.filter(|bound| *bound > 0.0),
         }
     }
 
-    fn rate(&self) -> Rate {
-        Rate {
-            lr: self.learning_rate,
-            wd: self.wd,
+    fn apply(step: &Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
+        let m = states.one();
+        let mut momentum = step.momentum;
+        if !m.is_empty() && step.decay != 0.0 {
+            // A pass of its own, so that the usual case without decay has none of it.
+            for (m, w) in m.iter_mut().zip(w.iter()) {
+                *m = momentum * *m - step.decay * w;
+            }
+            momentum = 1.0;
+        }
+        match (g.is_empty(), m.is_empty(), step.bound) {
+            (true, _, _) => step.idle(w, momentum, m),
+            (_, true, None) => step.plain(w, g, |g| g),
+            (_, true, Some(bound)) => step.plain(w, g, |g| cut(g, bound)),
+            (_, false, None) => step.with_state(momentum, w, g, m, |g| g),
+            (_, false, Some(bound)) => step.with_state(momentum, w, g, m, |g| cut(g, bound)),
         }
     }
 
@@ -136,6 +145,14 @@ impl Optimizer for Sgd {
             rescale_grad,
             ..self
         }
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f32) {
+        self.learning_rate = learning_rate;
     }
 }
 
@@ -160,6 +177,13 @@ mod tests {
     const G: [f32; 5] = [0.1, -7.0, 0.0, 3.0, 0.7];
     const M: [f32; 5] = [0.2, 0.0, -0.4, 1.0, 0.05];
 
+    /// One update with the multipliers and state given.
+    fn update(mut sgd: Sgd, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+        let step = sgd.begin(At::default());
+        let len = w.len();
+        Sgd::apply(&step, w, g, States::new(m, len))
+    }
+
     fn bits(values: &[f32]) -> Vec<u32> {
         values.iter().map(|value| value.to_bits()).collect()
     }
@@ -176,9 +200,13 @@ mod tests {
                         wd,
                         learning_rate: 0.1,
                     };
-                    let rate = sgd.rate();
                     let (mut w, mut m) = (W, M);
-                    assert!(sgd.apply(rate, &mut w, &G, if state { &mut m } else { &mut [] }));
+                    assert!(update(
+                        sgd,
+                        &mut w,
+                        &G,
+                        if state { &mut m } else { &mut [] }
+                    ));
                     let (lr, decay) = (0.1f32, 0.1f32 * wd);
                     for i in 0..5 {
                         let mut s = 0.5 * G[i];
@@ -215,15 +243,16 @@ mod tests {
                     let sgd = Sgd {
                         momentum: 0.9,
                         clip_gradient: clip,
+                        learning_rate: 0.1,
+                        wd,
                         ..Sgd::default()
                     };
-                    let rate = Rate { lr: 0.1, wd };
                     let (mut w, mut m, mut w2, mut m2) = (W, M, W, M);
                     let none: &mut [f32] = &mut [];
-                    assert!(sgd.apply(rate, &mut w, &[], if state { &mut m } else { none }));
+                    assert!(update(sgd, &mut w, &[], if state { &mut m } else { none }));
                     let none: &mut [f32] = &mut [];
-                    assert!(sgd.apply(
-                        rate,
+                    assert!(update(
+                        sgd,
                         &mut w2,
                         &[0.0; 5],
                         if state { &mut m2 } else { none }
@@ -237,14 +266,19 @@ mod tests {
     #[test]
     fn says_when_a_weight_overflows() {
         let sgd = Sgd {
+            learning_rate: 1.0,
             momentum: 1.0,
             ..Sgd::default()
         };
-        let rate = Rate { lr: 1.0, wd: 0.0 };
-        assert!(!sgd.apply(rate, &mut [f32::MAX, 0.0], &[-f32::MAX, 0.0], &mut []));
-        assert!(!sgd.apply(rate, &mut [f32::MAX], &[0.0], &mut [f32::MAX]));
-        assert!(!sgd.apply(rate, &mut [f32::MAX], &[], &mut [f32::MAX]));
-        assert!(!sgd.apply(rate, &mut [0.0], &[f32::NAN], &mut []));
-        assert!(sgd.apply(rate, &mut [f32::MAX], &[0.0], &mut []));
+        assert!(!update(
+            sgd,
+            &mut [f32::MAX, 0.0],
+            &[-f32::MAX, 0.0],
+            &mut []
+        ));
+        assert!(!update(sgd, &mut [f32::MAX], &[0.0], &mut [f32::MAX]));
+        assert!(!update(sgd, &mut [f32::MAX], &[], &mut [f32::MAX]));
+        assert!(!update(sgd, &mut [0.0], &[f32::NAN], &mut []));
+        assert!(update(sgd, &mut [f32::MAX], &[0.0], &mut []));
     }
 }

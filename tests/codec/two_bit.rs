@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tinpail::codec::{dequantise, quantise, words_len};
-use tinpail::optim::{Optimizer, Sgd};
+use tinpail::optim::{At, Optimizer, Sgd, States};
 
 use crate::oracle::{self, Tensor, Tensors};
 
@@ -91,7 +91,7 @@ fn modules_train_as_mxnets() {
     for (name, run) in &scenario.module_runs {
         let params = &run.optimizer_params;
         let batch = run.steps[0].label.shape[0] as u32;
-        let sgd = Sgd {
+        let mut sgd = Sgd {
             learning_rate: params.learning_rate,
             momentum: params.momentum,
             wd: params.wd,
@@ -101,10 +101,12 @@ fn modules_train_as_mxnets() {
         for (param, init) in &run.params_init {
             let mut w = init.data.clone();
             let (mut m, mut residuals) = (vec![0.0; w.len()], Vec::new());
-            let mut rate = sgd.rate();
-            if !param.ends_with("_weight") {
-                rate.wd = 0.0;
-            }
+            let wd_mult = if param.ends_with("_weight") { 1.0 } else { 0.0 };
+            let at = At {
+                wd_mult,
+                ..At::default()
+            };
+            let begun = sgd.begin(at);
             for (at, step) in run.steps.iter().enumerate() {
                 let grads = &step.grads_per_device[param];
                 assert_eq!(grads.len(), run.contexts, "{name}");
@@ -114,7 +116,8 @@ fn modules_train_as_mxnets() {
                     assert_eq!(grads.len(), 1, "{name}");
                     grads[0].data.clone()
                 };
-                assert!(sgd.apply(rate, &mut w, &g, &mut m));
+                let states = States::new(&mut m, g.len());
+                assert!(Sgd::apply(&begun, &mut w, &g, states));
                 oracle::assert_close(
                     &format!("{name}, step {at}, {param}"),
                     &w,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use oracle::{Tensor, assert_close};
 use serde::Deserialize;
-use tinpail::optim::{Optimizer, Rate, Sgd};
+use tinpail::optim::{At, Optimizer, Sgd, States};
 use tinpail::schedule::{Cosine, Factor, MultiFactor, Poly, Schedule, Start};
 
 #[derive(Deserialize)]
@@ -89,22 +89,24 @@ fn sgd_with_a_schedule_has_mxnets_weights() {
         let (mut weight, mut bias) = (scenario.weight0.data.clone(), scenario.bias0.data.clone());
         let mut worst = 0.0f32;
         for ((num_update, step), grads) in (1..).zip(&run.steps).zip(&scenario.grads) {
-            let rate = Rate {
-                lr: schedule.lr(num_update),
-                wd: 0.0,
-            };
+            let lr = schedule.lr(num_update);
             let what = |value: &str| format!("{name}, update {num_update}, {value}");
-            let difference = (rate.lr - step.lr_used).abs();
+            let difference = (lr - step.lr_used).abs();
             assert!(
                 difference <= 1e-6 * step.lr_used + 1e-9,
                 "{}: {} against MXNet's {}",
                 what("rate"),
-                rate.lr,
+                lr,
                 step.lr_used
             );
-            let sgd = Sgd::default();
-            assert!(sgd.apply(rate, &mut weight, &grads.weight.data, &mut []));
-            assert!(sgd.apply(rate, &mut bias, &grads.bias.data, &mut []));
+            let mut sgd = Sgd {
+                learning_rate: lr,
+                ..Sgd::default()
+            };
+            let begun = sgd.begin(At::default());
+            let none = States::default;
+            assert!(Sgd::apply(&begun, &mut weight, &grads.weight.data, none()));
+            assert!(Sgd::apply(&begun, &mut bias, &grads.bias.data, none()));
             assert_close(&what("weight"), &weight, &step.weight);
             assert_close(&what("bias"), &bias, &step.bias);
             let pairs = weight.iter().zip(&step.weight.data);

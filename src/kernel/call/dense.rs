@@ -30,22 +30,20 @@ pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
-    let [inputs, outputs, first, stride, param] = args.ints()?;
-    let (optimizer, rate) = args.rate(param)?;
+    let [inputs, outputs, first, stride, param, part] = args.ints()?;
+    let begun = args.begin(param, part)?;
     let [delta, x0, x1, w, m, tile] = args.views()?;
     let dense = Dense {
         inputs: size(inputs),
         outputs: size(outputs),
     };
     dense.update(
-        optimizer,
-        rate,
         strided(delta.read(), size(first), size(stride)),
         x0.read(),
         x1.read(),
         w.write(),
-        m.write(),
         tile.write(),
+        begun.update(m),
     )?;
     Ok(())
 }
@@ -58,11 +56,11 @@ pub fn bias_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn bias_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
-    let [outputs, first, stride, param] = args.ints()?;
-    let (optimizer, rate) = args.rate(param)?;
+    let [outputs, first, stride, param, part] = args.ints()?;
+    let begun = args.begin(param, part)?;
     let [delta, b, m] = args.views()?;
     let delta = strided(delta.read(), size(first), size(stride));
-    dense::bias_update(optimizer, rate, delta, size(outputs), b.write(), m.write())?;
+    dense::bias_update(delta, size(outputs), b.write(), begun.update(m))?;
     Ok(())
 }
 

@@ -20,18 +20,16 @@ pub fn embedding_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn embedding_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
-    let [dim, param] = args.ints()?;
-    let (optimizer, rate) = args.rate(param)?;
+    let [dim, param, part] = args.ints()?;
+    let begun = args.begin(param, part)?;
     let [tokens, dy, w, m, tile] = args.views()?;
     embedding::update(
-        optimizer,
-        rate,
         tokens.u16(),
         dy.read(),
         w.write(),
-        m.write(),
         tile.write(),
         size(dim),
+        begun.update(m),
     )?;
     Ok(())
 }

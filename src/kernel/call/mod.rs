@@ -10,9 +10,9 @@
 //! | Activation* | act |
 //! | DenseForward | K, O |
 //! | DenseBackwardData, DenseGrad | K, O, first, stride of delta |
-//! | DenseUpdate | K, O, first, stride, parameter |
-//! | BiasGrad; BiasUpdate | O, first, stride; parameter |
-//! | EmbeddingForward, EmbeddingGrad; EmbeddingUpdate | D; parameter |
+//! | DenseUpdate | K, O, first, stride, parameter, part |
+//! | BiasGrad; BiasUpdate | O, first, stride; parameter, part |
+//! | EmbeddingForward, EmbeddingGrad; EmbeddingUpdate | D; parameter, part |
 //! | RnnForward | N, D, H, keep, mode |
 //! | RnnBackward | N, D, H, mode |
 //! | LstmForward, GruForward | N, D, H, keep |
@@ -24,7 +24,9 @@
 //! | SoftmaxBackward | C, inner, grad_scale bits, ignore_label, use_ignore, smooth_alpha bits, normalization |
 //! | SoftmaxBackwardProb | grad_scale bits |
 //! | LinearRegressionBackward | scale bits |
-//! | Apply | parameter |
+//! | Apply | parameter, part |
+//!
+//! `part` counts the calls that update one parameter together, from 0.
 
 mod dense;
 mod elementwise;

@@ -21,12 +21,9 @@ pub fn check_finite<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn apply<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
-    let [param] = args.ints()?;
-    let (optimizer, rate) = args.rate(param)?;
+    let [param, part] = args.ints()?;
+    let begun = args.begin(param, part)?;
     let [g, w, m] = args.views()?;
-    if optimizer.apply(rate, w.write(), g.read(), m.write()) {
-        Ok(())
-    } else {
-        Err(Fault::Overflow)
-    }
+    begun.update(m).row(0, w.write(), g.read())?;
+    Ok(())
 }

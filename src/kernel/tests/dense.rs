@@ -1,7 +1,7 @@
-use super::{Values, bits, config};
+use super::{Values, apply, bits, config, update};
 use crate::kernel::dense::{Dense, bias_grad, bias_update};
 use crate::kernel::rows::Strided;
-use crate::optim::{Optimizer, Overflow, Rate, Sgd};
+use crate::optim::{Overflow, Sgd};
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -102,8 +102,9 @@ proptest! {
         let (x0, x1) = (v.floats(r0 * k), v.floats(r1 * k));
         let (mut w, mut b) = (v.floats(o * k), v.floats(o));
         let (mut m, mut bm) = if state { (v.floats(o * k), v.floats(o)) } else { (vec![], vec![]) };
-        let sgd = Sgd { momentum: 0.9, clip_gradient: clip.then_some(0.3), rescale_grad: Some(0.5), ..Sgd::default() };
-        let rate = Rate { lr: 0.1, wd: if decay { 0.01 } else { 0.0 } };
+        let wd = if decay { 0.01 } else { 0.0 };
+        let (clip_gradient, rescale_grad) = (clip.then_some(0.3), Some(0.5));
+        let sgd = Sgd { learning_rate: 0.1, momentum: 0.9, wd, rescale_grad, clip_gradient };
         let delta = Strided::contiguous(&values, o);
         let dense = Dense { inputs: k, outputs: o };
 
@@ -111,12 +112,12 @@ proptest! {
         dense.grad(delta, &x0, &x1, &mut dw);
         bias_grad(delta, o, &mut db);
         let (mut w2, mut m2, mut b2, mut bm2) = (w.clone(), m.clone(), b.clone(), bm.clone());
-        prop_assert!(sgd.apply(rate, &mut w2, &dw, &mut m2));
-        prop_assert!(sgd.apply(rate, &mut b2, &db, &mut bm2));
+        prop_assert!(apply(sgd, &mut w2, &dw, &mut m2));
+        prop_assert!(apply(sgd, &mut b2, &db, &mut bm2));
 
         let mut tile = vec![7.0; k];
-        prop_assert!(dense.update(sgd, rate, delta, &x0, &x1, &mut w, &mut m, &mut tile).is_ok());
-        prop_assert!(bias_update(sgd, rate, delta, o, &mut b, &mut bm).is_ok());
+        prop_assert!(dense.update(delta, &x0, &x1, &mut w, &mut tile, update(sgd, &mut m, o * k)).is_ok());
+        prop_assert!(bias_update(delta, o, &mut b, update(sgd, &mut bm, o)).is_ok());
         prop_assert_eq!(bits(&w), bits(&w2));
         prop_assert_eq!(bits(&m), bits(&m2));
         prop_assert_eq!(bits(&b), bits(&b2));
@@ -128,7 +129,7 @@ proptest! {
 fn an_infinite_gradient_stops_the_update_at_its_row() {
     let (delta, x) = ([1.0, f32::MAX, f32::MAX, 1.0], [1.0, 1.0, 1.0, 4.0]);
     let (mut w, mut tile) = ([1.0; 4], [0.0; 2]);
-    let rate = Rate { lr: 0.5, wd: 0.0 };
+    let update = || update(Sgd::default(), &mut [], 4);
     let delta = Strided::contiguous(&delta, 2);
     let dense = Dense {
         inputs: 2,
@@ -136,24 +137,12 @@ fn an_infinite_gradient_stops_the_update_at_its_row() {
     };
     // Row 0: 1 * (1, 1) + MAX * (1, 4).
     assert_eq!(
-        dense.update(
-            Sgd::default(),
-            rate,
-            delta,
-            &[],
-            &x,
-            &mut w,
-            &mut [],
-            &mut tile
-        ),
+        dense.update(delta, &[], &x, &mut w, &mut tile, update()),
         Err(Overflow)
     );
     assert_eq!(w, [1.0; 4]);
     // Each value is finite, their sum is not.
     let delta = Strided::contiguous(&[f32::MAX, f32::MAX], 1);
-    assert_eq!(
-        bias_update(Sgd::default(), rate, delta, 1, &mut w, &mut []),
-        Err(Overflow)
-    );
+    assert_eq!(bias_update(delta, 1, &mut w, update()), Err(Overflow));
     assert_eq!(w, [1.0; 4]);
 }

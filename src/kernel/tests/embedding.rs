@@ -1,6 +1,6 @@
-use super::{Values, bits, config};
+use super::{Values, apply, bits, config, update};
 use crate::kernel::embedding;
-use crate::optim::{Optimizer, Overflow, Rate, Sgd};
+use crate::optim::{Overflow, Sgd};
 use proptest::prelude::*;
 use std::vec;
 
@@ -30,14 +30,14 @@ proptest! {
         }
         prop_assert_eq!(bits(&dw), bits(&expected));
 
-        let sgd = Sgd { momentum: 0.9, ..Sgd::default() };
-        let rate = Rate { lr: 0.1, wd: if decay { 0.01 } else { 0.0 } };
+        let wd = if decay { 0.01 } else { 0.0 };
+        let sgd = Sgd { momentum: 0.9, learning_rate: 0.1, wd, ..Sgd::default() };
         let mut dw = vec![0.0; rows * d];
         embedding::grad(&tokens, &dy, &mut dw, d);
         let (mut w2, mut m2) = (w.clone(), m.clone());
-        prop_assert!(sgd.apply(rate, &mut w2, &dw, &mut m2));
+        prop_assert!(apply(sgd, &mut w2, &dw, &mut m2));
         let mut tile = vec![7.0; d];
-        prop_assert!(embedding::update(sgd, rate, &tokens, &dy, &mut w, &mut m, &mut tile, d).is_ok());
+        prop_assert!(embedding::update(&tokens, &dy, &mut w, &mut tile, d, update(sgd, &mut m, rows * d)).is_ok());
         prop_assert_eq!(bits(&w), bits(&w2));
         prop_assert_eq!(bits(&m), bits(&m2));
     }
@@ -47,17 +47,12 @@ proptest! {
 fn an_infinite_gradient_stops_the_update_at_its_row() {
     let (mut w, mut tile) = ([1.0; 3], [0.0]);
     let dy = [1.0, f32::MAX, f32::MAX];
-    let rate = Rate { lr: 0.5, wd: 0.0 };
-    let result = embedding::update(
-        Sgd::default(),
-        rate,
-        &[0, 1, 1],
-        &dy,
-        &mut w,
-        &mut [],
-        &mut tile,
-        1,
-    );
+    let sgd = Sgd {
+        learning_rate: 0.5,
+        ..Sgd::default()
+    };
+    let update = update(sgd, &mut [], 3);
+    let result = embedding::update(&[0, 1, 1], &dy, &mut w, &mut tile, 1, update);
     assert_eq!(result, Err(Overflow));
     assert_eq!(w, [0.5, 1.0, 1.0]);
 }

@@ -10,6 +10,7 @@ mod recurrent;
 mod shape;
 mod total;
 
+use crate::optim::{At, Optimizer, Sgd, States, Update};
 use proptest::test_runner::{Config, RngSeed};
 use std::vec::Vec;
 
@@ -53,6 +54,17 @@ impl Values {
 /// The bits, so that a difference in the sign of zero counts.
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// What a kernel updates weights with: momenta of a parameter of `len` elements.
+fn update(mut sgd: Sgd, m: &mut [f32], len: usize) -> Update<'_, Sgd> {
+    Update::new(sgd.begin(At::default()), States::new(m, len))
+}
+
+/// The same for a whole parameter at once; whether all weights are finite.
+fn apply(sgd: Sgd, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+    let len = w.len();
+    update(sgd, m, len).row(0, w, g).is_ok()
 }
 
 fn wide(values: &[f32]) -> Vec<f64> {

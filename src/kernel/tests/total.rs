@@ -1,13 +1,13 @@
 //! Kernels on slices of any length with sizes of any kind: they return.
 
-use super::{Values, config};
+use super::{Values, config, update};
 use crate::kernel::dense::{self, Dense};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::rows::Strided;
 use crate::kernel::softmax::{Loss, Normalization, Softmax};
 use crate::kernel::{embedding, gru, layout, lstm, reduce, rnn, sequence};
 use crate::math::Math;
-use crate::optim::{Rate, Sgd};
+use crate::optim::Sgd;
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -30,7 +30,7 @@ proptest! {
         let [mut e, mut f, mut g] = [lens[4], lens[5], lens[6]].map(|len| v.floats(len));
         let tokens: Vec<u16> = v.ints(lens[7], 8);
         let math = Math::default();
-        let (sgd, rate) = (Sgd::default(), Rate { lr: 0.1, wd: 0.1 });
+        let sgd = Sgd { wd: 0.1, ..Sgd::default() };
         let delta = Strided { values: &a, first: s[0], stride: s[1] };
 
         let shape = Dense { inputs: s[2], outputs: s[3] };
@@ -38,9 +38,9 @@ proptest! {
         shape.row(&a, &b, &c, &mut e, flags[0]);
         shape.backward_data(delta, &b, &mut e, flags[0]);
         shape.grad(delta, &b, &c, &mut e);
-        let _ = shape.update(sgd, rate, delta, &b, &c, &mut e, &mut f, &mut g);
+        let _ = shape.update(delta, &b, &c, &mut e, &mut g, update(sgd, &mut f, s[5]));
         dense::bias_grad(delta, s[4], &mut e);
-        let _ = dense::bias_update(sgd, rate, delta, s[4], &mut e, &mut f);
+        let _ = dense::bias_update(delta, s[4], &mut e, update(sgd, &mut f, s[5]));
 
         let keep = match flags {
             [true, ..] => Keep::All,
@@ -60,7 +60,7 @@ proptest! {
 
         embedding::forward(&tokens, &a, &mut e, s[0]);
         embedding::grad(&tokens, &a, &mut e, s[0]);
-        let _ = embedding::update(sgd, rate, &tokens, &a, &mut e, &mut f, &mut g, s[0]);
+        let _ = embedding::update(&tokens, &a, &mut e, &mut g, s[0], update(sgd, &mut f, s[5]));
         let soft = Softmax { classes: s[0], inner: s[1] };
         soft.forward(&mut e, math);
         let normalization = if flags[1] { Normalization::Valid } else { Normalization::Null };

@@ -289,6 +289,7 @@ fn statics(plan: &PlanBuf) -> String {
          \x20   fingerprint: {fingerprint:#018x},\n\
          \x20   recipe: ::tinpail::recipe::Recipe {{ version: {version}, math: ::tinpail::recipe::MathKind::{math} }},\n\
          \x20   train: ::tinpail::plan::Train::{train:?},\n\
+         \x20   optimizer: ::tinpail::optim::Kind::{optimizer:?},\n\
          \x20   batch_size: {batch_size},\n\
          \x20   arena_len: {arena_len},\n\
          \x20   persistent_len: {persistent_len},\n\
@@ -302,6 +303,7 @@ fn statics(plan: &PlanBuf) -> String {
         fingerprint = plan.fingerprint,
         version = plan.recipe.version,
         train = plan.train,
+        optimizer = plan.optimizer,
         batch_size = plan.batch_size,
         arena_len = plan.arena_len,
         persistent_len = plan.persistent_len,

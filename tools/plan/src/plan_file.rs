@@ -1,6 +1,7 @@
 //! A plan on the host: the tables in vectors, all names, and the report. `NAME.plan.postcard` is this.
 
 use serde::{Deserialize, Serialize};
+use tinpail::optim::Kind;
 use tinpail::plan::{BucketPlan, Call, Param, Plan, Port, Span, Train};
 use tinpail::recipe::Recipe;
 
@@ -13,6 +14,7 @@ pub struct PlanBuf {
     pub fingerprint: u64,
     pub recipe: Recipe,
     pub train: Train,
+    pub optimizer: Kind,
     pub batch_size: u32,
     pub arena_len: u32,
     pub persistent_len: u32,
@@ -35,6 +37,7 @@ impl PlanBuf {
             fingerprint: self.fingerprint,
             recipe: self.recipe,
             train: self.train,
+            optimizer: self.optimizer,
             batch_size: self.batch_size,
             arena_len: self.arena_len,
             persistent_len: self.persistent_len,

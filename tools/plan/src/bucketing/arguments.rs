@@ -157,6 +157,14 @@ impl Arguments {
             .collect()
     }
 
+    /// Words of the optimizer's state of each parameter, by index, where it keeps any.
+    pub fn opt_state_lens<F>(&self, config: &Bucketing<F>) -> Vec<usize> {
+        let kind = config.optimizer.kind();
+        let lens = self.param_lens().into_iter();
+        lens.map(|len| kind.state_len(len as u32) as usize)
+            .collect()
+    }
+
     /// Elements of each state, by index.
     pub fn state_lens(&self) -> Vec<usize> {
         self.states.iter().map(|own| product(&own.shape)).collect()

@@ -121,6 +121,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
             math: config.math,
         },
         train: config.train,
+        optimizer: config.optimizer.kind(),
         batch_size: config.batch_size as u32,
         arena_len: arena_len as u32,
         persistent_len: persistent.len,
@@ -148,7 +149,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         report: Report {
             arena_bytes: 4 * arena_len,
             param_bytes: present_bytes(&persistent.params, &param_lens),
-            optimizer_bytes: present_bytes(&persistent.states, &param_lens),
+            optimizer_bytes: present_bytes(&persistent.states, &arguments.opt_state_lens(config)),
             grad_bytes: present_bytes(&persistent.grads, &param_lens),
             state_bytes: 4 * arguments.state_lens().iter().sum::<usize>(),
             flash_param_bytes: 4 * flash as usize,
@@ -297,14 +298,17 @@ impl Persistent {
         };
         let lens = arguments.param_lens();
         let trainable = arguments.trainable();
-        let mut arrays = |wanted: bool| -> Vec<Option<u32>> {
+        let mut arrays = |lens: &[usize], wanted: bool| -> Vec<Option<u32>> {
             let each = lens.iter().zip(&trainable);
             each.map(|(len, trainable)| (*trainable && wanted).then(|| take(*len)))
                 .collect()
         };
-        let params = arrays(true);
-        let states = arrays(config.optimizer.has_state());
-        let grads = arrays(config.train == Train::Held);
+        let params = arrays(&lens, true);
+        let states = arrays(
+            &arguments.opt_state_lens(config),
+            config.optimizer.has_state(),
+        );
+        let grads = arrays(&lens, config.train == Train::Held);
         let carried = arguments.state_lens().into_iter().map(take).collect();
         Persistent {
             params,
@@ -348,7 +352,10 @@ impl<F> Maker<'_, F> {
             roles: &roles,
             trainable: &trainable,
             param_lens: &param_lens,
-            optimizer_state: self.config.optimizer.has_state(),
+            state_arrays: match self.config.optimizer {
+                optimizer if optimizer.has_state() => optimizer.kind().arrays() as usize,
+                _ => 0,
+            },
             train: self.config.train,
             grad_add: self.config.grad_req == GradReq::Add,
             inputs_need_grad: self.config.inputs_need_grad,

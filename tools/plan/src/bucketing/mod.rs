@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::plan_file::PlanFile;
 use crate::symbol::Net;
 
+use tinpail::optim::Kind;
 pub use tinpail::plan::Train;
 pub use tinpail::recipe::MathKind;
 
@@ -20,6 +21,13 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
+    /// What the runtime calls it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Optimizer::Sgd { .. } => Kind::Sgd,
+        }
+    }
+
     /// Whether it keeps state.
     pub(crate) fn has_state(self) -> bool {
         match self {

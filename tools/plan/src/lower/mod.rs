@@ -41,8 +41,8 @@ pub struct Setting<'s> {
     pub trainable: &'s [bool],
     /// Elements of each parameter, by index.
     pub param_lens: &'s [usize],
-    /// Whether the optimizer keeps state (momentum).
-    pub optimizer_state: bool,
+    /// Arrays that the optimizer keeps for each parameter.
+    pub state_arrays: usize,
     pub train: Train,
     /// Held gradients are added to instead of overwritten.
     pub grad_add: bool,

@@ -225,7 +225,7 @@ impl Lowering<'_> {
                     self.node = self.param_name(param);
                     let grad = self.held_grad(param);
                     let whole = self.setting.param_lens[param];
-                    self.apply(param, 0, whole, Some(grad));
+                    self.apply(param, 0, whole, Some(grad), 0);
                 }
             }
             Train::Fused => self.update_fused(moved, &terms),
@@ -257,7 +257,7 @@ impl Lowering<'_> {
                     self.update_by_rows(param, &own);
                 } else {
                     let grad = self.form(param, terms);
-                    self.apply(param, 0, grad.len, Some(grad));
+                    self.apply(param, 0, grad.len, Some(grad), 0);
                 }
                 continue;
             }
@@ -267,7 +267,7 @@ impl Lowering<'_> {
                 .collect();
             for (param, grad) in formed {
                 self.node = self.param_name(param);
-                self.apply(param, 0, grad.len, Some(grad));
+                self.apply(param, 0, grad.len, Some(grad), 0);
             }
         }
     }
@@ -306,16 +306,18 @@ impl Lowering<'_> {
     /// Each row of the gradient is formed in a tile and applied; parts without a term have gradient zero.
     fn update_by_rows(&mut self, param: usize, terms: &[GradTerm]) {
         let mut done = 0;
+        let mut parts = 0..;
+        let mut part = || parts.next().unwrap_or_default();
         for term in terms {
             if term.offset > done {
-                self.apply(param, done, term.offset - done, None);
+                self.apply(param, done, term.offset - done, None, part());
             }
-            self.update_term(*term);
+            self.update_term(*term, part());
             done = term.offset + term.len;
         }
         let whole = self.setting.param_lens[param];
         if whole > done {
-            self.apply(param, done, whole - done, None);
+            self.apply(param, done, whole - done, None, part());
         }
     }
 
@@ -329,7 +331,8 @@ impl Lowering<'_> {
         grad
     }
 
-    fn update_term(&mut self, term: GradTerm) {
+    /// `part` counts the calls that update one parameter.
+    fn update_term(&mut self, term: GradTerm, part: u32) {
         let param = term.param as u32;
         let (w, m) = self.weight_and_state(term.param, term.offset, term.len);
         match term.term {
@@ -349,6 +352,7 @@ impl Lowering<'_> {
                         delta.first as u32,
                         delta.stride as u32,
                         param,
+                        part,
                     ],
                 );
             }
@@ -360,6 +364,7 @@ impl Lowering<'_> {
                     delta.first as u32,
                     delta.stride as u32,
                     param,
+                    part,
                 ],
             ),
             Term::Scatter { tokens, dy, dim } => {
@@ -367,18 +372,22 @@ impl Lowering<'_> {
                 self.call(
                     Kernel::EmbeddingUpdate,
                     &[Some(tokens), Some(dy), Some(w), m, Some(tile)],
-                    &[dim as u32, param],
+                    &[dim as u32, param, part],
                 );
             }
-            Term::Dense(values) => self.apply(term.param, term.offset, term.len, Some(values)),
+            Term::Dense(values) => {
+                self.apply(term.param, term.offset, term.len, Some(values), part);
+            }
         }
     }
 
-    fn apply(&mut self, param: usize, offset: usize, len: usize, grad: Option<View>) {
+    fn apply(&mut self, param: usize, offset: usize, len: usize, grad: Option<View>, part: u32) {
         let (w, m) = self.weight_and_state(param, offset, len);
-        self.call(Kernel::Apply, &[grad, Some(w), m], &[param as u32]);
+        self.call(Kernel::Apply, &[grad, Some(w), m], &[param as u32, part]);
     }
 
+    /// The weights from `offset` on, and their states: from the first weight's in the first array to the last weight's
+    /// in the last array.
     fn weight_and_state(
         &mut self,
         param: usize,
@@ -388,8 +397,10 @@ impl Lowering<'_> {
         let whole = self.setting.param_lens[param];
         let name = self.param_name(param);
         let w = self.stored(Storage::Param(param), &name, whole);
-        let m = self.setting.optimizer_state.then(|| {
-            self.stored(Storage::OptState(param), &format!("{name}.momentum"), whole)
+        let m = self.setting.state_arrays.checked_sub(1).map(|before_last| {
+            let len = before_last * whole + len;
+            let name = format!("{name}.optimizer");
+            self.stored(Storage::OptState(param), &name, (before_last + 1) * whole)
                 .part(offset, len)
         });
         (w.part(offset, len), m)

@@ -408,7 +408,7 @@ fn lowered(train: Train) -> Code {
         roles: &roles,
         trainable: &vec![true; param_lens.len()],
         param_lens: &param_lens,
-        optimizer_state: true,
+        state_arrays: 1,
         train,
         grad_add: false,
         inputs_need_grad: true,
