@@ -2,6 +2,7 @@
 
 use crate::blob::{BlobError, ReadFailure, WriteError};
 use crate::exec::Fault;
+use crate::metric::MetricError;
 use crate::optim::Kind;
 use crate::plan::BucketIndex;
 
@@ -165,6 +166,43 @@ impl From<UpdateError> for StepError {
     fn from(error: UpdateError) -> Self {
         StepError::Update(error)
     }
+}
+
+/// `fit` or `score` ends early; `E` is the iterator's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum LoopError<E> {
+    /// The iterator.
+    Data(E),
+    /// The iterator had no batch for this epoch: it is empty, or was not reset.
+    Empty {
+        epoch: u32,
+    },
+    /// A training step.
+    Step(StepError),
+    /// The forward of an evaluation.
+    Forward(ForwardError),
+    Metric(MetricError),
+}
+
+/// `predict` ends early; `E` is the iterator's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PredictError<E> {
+    /// The iterator.
+    Data(E),
+    Forward(ForwardError),
+    /// There is no output of this index.
+    Output {
+        index: usize,
+    },
+    /// The predictions up to this batch are more values than there is room for.
+    Room {
+        needed: usize,
+        found: usize,
+    },
 }
 
 /// A parameter, state or output is not there, or the values do not fit it. Nothing is changed.

@@ -11,8 +11,8 @@
 //!                                               [exec]   the one loop over the plan's calls
 //!                                               [kernel] the arithmetic; [optim] the update
 //!                                               [arena]  the memory; [error] what can be refused
-//!                                               beside the module, for your loop around it:
-//!                                               [metric], [schedule], [data], [codec]
+//!                                               [data], [metric], [callback]: what fit, score and
+//!                                               predict take; beside them [schedule], [codec]
 //! ```
 //!
 //! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against
@@ -41,6 +41,7 @@ compile_error!("blobs are little endian and read in place");
 
 pub mod arena;
 pub mod blob;
+pub mod callback;
 pub mod codec;
 pub mod data;
 pub mod error;
@@ -58,5 +59,5 @@ pub mod schedule;
 pub use arena::{Arena, Tensor};
 pub use blob::Blob;
 pub use model::{Model, Registry, StaticModel};
-pub use module::{Batch, BucketingModule, Session, Slots};
+pub use module::{Batch, BucketingModule, Fit, Score, Session, Slots};
 pub use plan::{BucketIndex, Plan};

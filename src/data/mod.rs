@@ -1,5 +1,5 @@
-//! Batches of sequences of varying length, by the rules of MXNet's `BucketSentenceIter`: on the device and on the
-//! host, without a heap.
+//! Batches for a training loop, on the device and on the host, without a heap: [`DataIter`] lends them to `fit`, `score`
+//! and `predict`; [`BucketSentenceIter`] makes them of sequences of varying length, by MXNet's rules:
 //!
 //! - A sequence goes to the smallest bucket that holds it; one longer than every bucket is left out and counted
 //!   ([`BucketSentenceIter::discarded`]). An empty one goes to the smallest bucket.
@@ -42,10 +42,12 @@
 //! ```
 
 mod grid;
+mod iter;
 mod order;
 mod rules;
 mod source;
 
+pub use iter::{DataBatch, DataIter, Fill, Filler, SentenceBatches, SliceIter, Tensors};
 pub use order::keys_of_lengths;
 pub use rules::{LastBatch, Layout, PadSide, Rules};
 pub use source::{Indexed, Sentences};

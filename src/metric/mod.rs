@@ -30,7 +30,7 @@
 //! | `pearsonr` | [`Pearson`] | correlation within the update | 1 | sum / count |
 //! | `loss` | [`Loss`] | sum of the predictions | predictions | sum / count |
 //!
-//! MXNet's `CompositeEvalMetric` is several metrics side by side; its `CustomMetric` is an implementation of [`Metric`]
+//! MXNet's `CompositeEvalMetric` is a tuple ([`Evaluate`]); its `CustomMetric` is an implementation of [`Metric`]
 //! over [`Sums`]. `pcc` (a matrix that grows), micro-averaged `pearsonr`, `torch` and `caffe` are not here.
 //!
 //! # Numbers
@@ -50,12 +50,14 @@
 
 mod binary;
 mod classification;
+mod evaluate;
 mod likelihood;
 mod regression;
 mod sums;
 
 pub use binary::{Average, F1, Mcc};
 pub use classification::{Accuracy, TopK};
+pub use evaluate::{Evaluate, Of};
 pub use likelihood::{CrossEntropy, NegativeLogLikelihood, Perplexity};
 pub use regression::{Loss, Mae, Mse, Pearson, Rmse};
 pub use sums::{Sum, Sums};
@@ -154,6 +156,12 @@ pub enum MetricError {
     Classes { needed: usize, found: usize },
     /// f32 labels where integers are needed, or the reverse.
     Kind,
+    /// The batch has not as many labels as there are outputs: [`Of`] picks one of each.
+    Outputs { labels: usize, outputs: usize },
+    /// There is no output of this index, or no forward computed it.
+    Output { index: usize },
+    /// There is no label of this index.
+    Label { index: usize },
 }
 
 /// The number of classes in each label's row.

@@ -6,9 +6,16 @@
 //! the other wrong orders are errors that change nothing.
 
 mod access;
+mod callback;
+mod evaluate;
+mod fit;
+mod outputs;
 mod session;
 mod storage;
 
+pub use evaluate::{Prediction, Predictions, Score, Scored};
+pub use fit::{Fit, Fitted};
+pub use outputs::Outputs;
 pub use session::Session;
 pub use storage::{Slots, saved_len};
 

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fit;
 mod gru_fixed;
 mod lstm_language_model;
 #[cfg(feature = "micromath")]
