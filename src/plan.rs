@@ -174,6 +174,27 @@ kernels! {
     DenseUpdate: [Read delta, Read x0, Read x1, Update w, Update m, Write tile],
     BiasGrad: [Read delta, Update db],
     BiasUpdate: [Read delta, Update b, Update m],
+    ConvolutionForward: [Read x, Read w, Read b, Write y],
+    ConvolutionBackwardData: [Read delta, Read w, Write dx],
+    ConvolutionGrad: [Read delta, Read x, Update dw],
+    ConvolutionUpdate: [Read delta, Read x, Update w, Update m, Write tile],
+    ChannelGrad: [Read delta, Update db],
+    ChannelUpdate: [Read delta, Update b, Update m],
+    MaxPoolForward: [Read x, Write y],
+    MaxPoolBackward: [Read x, Read dy, Write dx],
+    AveragePoolForward: [Read x, Write y],
+    AveragePoolBackward: [Read dy, Write dx],
+    LpPoolForward: [Read x, Write y],
+    LpPoolBackward: [Read x, Read dy, Write dx],
+    BatchMoments: [Read x, Write mean, Write var],
+    BatchNormForward: [Read gamma, Read beta, Read mean, Read var, Update y],
+    BatchNormBackward: [Read x, Read gamma, Read mean, Read var, Update dx, Write dgamma, Write dbeta],
+    /// Moves the moving mean and variance towards the batch's.
+    BatchNormFollow: [Read mean, Read var, Update moving_mean, Update moving_var],
+    LayerNormForward: [Read x, Read gamma, Read beta, Write y],
+    LayerNormBackward: [Read x, Read gamma, Update dx, Write dgamma, Write dbeta],
+    LrnForward: [Read x, Write norm, Write y],
+    LrnBackward: [Read x, Read norm, Read dy, Write products, Write dx],
     EmbeddingForward: [Read tokens, Read w, Write y],
     EmbeddingGrad: [Read tokens, Read dy, Update dw],
     EmbeddingUpdate: [Read tokens, Read dy, Update w, Update m, Write tile],
@@ -268,13 +289,23 @@ pub struct BucketPlan {
 pub enum Home {
     /// Where it lies in the blob: frozen, or the plan is for inference.
     Flash,
-    /// In the arena, from this offset on: trainable.
+    /// In the arena, from this offset on: trainable, or an auxiliary state of a plan that trains.
     Arena(u32),
+}
+
+/// What moves a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ParamKind {
+    /// Update, by its gradient. MXNet's `arg_params`.
+    Argument,
+    /// Backward, with no gradient and no optimizer: BatchNorm's moving mean and variance. MXNet's `aux_params`.
+    Auxiliary,
 }
 
 /// One parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Param {
+    pub kind: ParamKind,
     /// Elements.
     pub len: u32,
     /// First element in the blob's payload.

@@ -10,6 +10,7 @@
 
 pub mod activation;
 pub mod call;
+pub mod convolution;
 pub mod dense;
 pub mod dropout;
 pub mod elementwise;
@@ -18,6 +19,8 @@ pub mod finite;
 pub mod gru;
 pub mod layout;
 pub mod lstm;
+pub mod norm;
+pub mod pooling;
 pub mod recurrent;
 pub mod reduce;
 pub mod regression;
@@ -25,6 +28,7 @@ pub mod rnn;
 pub mod rows;
 pub mod sequence;
 pub mod softmax;
+pub mod window;
 
 #[cfg(test)]
 mod tests;

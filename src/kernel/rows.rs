@@ -190,7 +190,7 @@ impl<'a, T> Strided<'a, T> {
 }
 
 /// See [`Strided::rows`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StridedRows<'a, T> {
     rest: &'a [T],
     width: usize,
@@ -214,7 +214,7 @@ impl<'a, T> Iterator for StridedRows<'a, T> {
 impl<T> FusedIterator for StridedRows<'_, T> {}
 
 /// See [`Strided::column`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Column<'a, T> {
     rest: &'a [T],
     stride: usize,
@@ -226,6 +226,14 @@ impl<'a, T> Column<'a, T> {
         Self {
             rest: values,
             stride: 1,
+        }
+    }
+
+    /// The first value and every `stride`th after it.
+    pub fn every(values: &'a [T], stride: usize) -> Self {
+        Self {
+            rest: values,
+            stride,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Random parameters and batches of the kinds and ranges that a plan asks for.
 
 use tinpail::Tensor;
-use tinpail::plan::{Port, PortKind};
+use tinpail::plan::{ParamKind, Port, PortKind};
 use tinpail_convert::{AlignedBlob, Kind, Weights};
 use tinpail_plan::PlanFile;
 
@@ -95,7 +95,12 @@ pub struct Persistent {
 
 impl Persistent {
     pub fn random(file: &PlanFile, rng: &mut Rng) -> Self {
-        let params = file.params.iter().map(|own| rng.values(own.len(), 0.8));
+        let placed = file.params.iter().zip(&file.plan.params);
+        let params = placed.map(|(own, placed)| match placed.kind {
+            ParamKind::Argument => rng.values(own.len(), 0.8),
+            // A variance is not negative.
+            ParamKind::Auxiliary => (0..own.len()).map(|_| 0.5 + rng.value().abs()).collect(),
+        });
         let params = params.collect();
         let states = file.states.iter().map(|own| rng.values(own.len(), 0.8));
         Persistent {
@@ -107,10 +112,15 @@ impl Persistent {
     /// The parameters as a blob.
     pub fn blob(&self, file: &PlanFile) -> AlignedBlob {
         let mut weights = Weights::new();
-        for (own, values) in file.params.iter().zip(&self.params) {
+        let placed = file.params.iter().zip(&file.plan.params);
+        for ((own, placed), values) in placed.zip(&self.params) {
+            let kind = match placed.kind {
+                ParamKind::Argument => Kind::Arg,
+                ParamKind::Auxiliary => Kind::Aux,
+            };
             let tensor = tinpail_convert::Tensor::new(own.shape.clone(), values.clone());
             let tensor = tensor.expect("as many values as the shape says");
-            let pushed = weights.push(Kind::Arg, own.name.clone(), tensor);
+            let pushed = weights.push(kind, own.name.clone(), tensor);
             pushed.expect("names differ");
         }
         AlignedBlob::new(&tinpail_convert::blob(file, &weights).expect("a blob"))

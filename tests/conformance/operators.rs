@@ -18,6 +18,9 @@ use crate::oracle::{self, Tensor, Tensors, assert_close};
 #[derive(Debug, Deserialize)]
 struct Recorded {
     args: Tensors,
+    aux: Tensors,
+    #[serde(default)]
+    aux_after_backward: Tensors,
     outputs_infer: Vec<Tensor>,
     outputs_train: Vec<Tensor>,
     head_grads: Vec<Tensor>,
@@ -25,6 +28,11 @@ struct Recorded {
 }
 
 impl Recorded {
+    fn argument(&self, name: &str) -> &Tensor {
+        let found = self.args.get(name).or_else(|| self.aux.get(name));
+        found.unwrap_or_else(|| panic!("no argument {name}"))
+    }
+
     /// The gradients that MXNet gives, by argument.
     fn wanted(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let grads = self.grads.iter();
@@ -96,7 +104,7 @@ fn check(name: &str, net: &Net, case: Value) {
     let recorded: Recorded = serde_json::from_value(case).expect("a case");
     let file = plan(net, &recorded);
     let params = file.params.iter().map(|own| {
-        let tensor = &recorded.args[&own.name];
+        let tensor = recorded.argument(&own.name);
         assert_eq!(own.shape, tensor.shape, "{name}: {}", own.name);
         tensor.data.clone()
     });
@@ -105,10 +113,18 @@ fn check(name: &str, net: &Net, case: Value) {
         states: Vec::new(),
     };
     let sample = sample(&file, net, &recorded);
-    let (infer, step) = run::bound(&file, &values, |module| {
+    let (infer, step, after) = run::bound(&file, &values, |module| {
         let infer = run::infer(&file, module, &sample);
-        (infer, run::train(&file, module, &sample, false))
+        let step = run::train(&file, module, &sample, false);
+        let value = |index| module.get_params(index).expect("a parameter").to_vec();
+        let after: Vec<_> = (0..file.params.len()).map(value).collect();
+        (infer, step, after)
     });
+    for (own, after) in file.params.iter().zip(&after) {
+        if let Some(mxnet) = recorded.aux_after_backward.get(&own.name) {
+            assert_close(&format!("{name}, {} after backward", own.name), after, mxnet);
+        }
+    }
     for (mode, ours, mxnet) in [
         ("inference", &infer.outputs, &recorded.outputs_infer),
         ("training", &step.outputs, &recorded.outputs_train),
@@ -128,7 +144,7 @@ fn check(name: &str, net: &Net, case: Value) {
             _ => panic!("{name}: no gradient of {argument}"),
         }
     };
-    let args = recorded.args.iter();
+    let args = recorded.args.iter().chain(&recorded.aux);
     let args = args
         .map(|(name, tensor)| (name.clone(), in_f64(tensor)))
         .collect();

@@ -12,6 +12,13 @@
 //! | DenseBackwardData, DenseGrad | K, O, first, stride of delta |
 //! | DenseUpdate | K, O, first, stride, parameter, part |
 //! | BiasGrad; BiasUpdate | O, first, stride; parameter, part |
+//! | Convolution*; ConvolutionUpdate | C/G, F/G, G, then the height's input, output, kernel, stride, pad and dilate, then the width's; parameter, part |
+//! | ChannelGrad; ChannelUpdate | C, I; parameter, part |
+//! | MaxPool*, AveragePool*, LpPool* | the height's input, output, kernel, stride and pad, then the width's; divisor (average), power (lp) |
+//! | BatchMoments, LayerNorm* | C, I, eps bits |
+//! | BatchNormForward; BatchNormBackward | C, I, eps bits; of_batch |
+//! | BatchNormFollow | momentum bits |
+//! | Lrn* | C, I, nsize, alpha bits, beta bits, knorm bits |
 //! | EmbeddingForward, EmbeddingGrad; EmbeddingUpdate | D; parameter, part |
 //! | RnnForward | N, D, H, keep, mode |
 //! | RnnBackward | N, D, H, mode |
@@ -28,20 +35,26 @@
 //!
 //! `part` counts the calls that update one parameter together, from 0.
 
+mod convolution;
 mod dense;
 mod elementwise;
 mod embedding;
 mod layout;
 mod loss;
+mod norm;
+mod pooling;
 mod recurrent;
 mod sequence;
 mod update;
 
+pub use convolution::*;
 pub use dense::*;
 pub use elementwise::*;
 pub use embedding::*;
 pub use layout::*;
 pub use loss::*;
+pub use norm::*;
+pub use pooling::*;
 pub use recurrent::*;
 pub use sequence::*;
 pub use update::*;
@@ -93,6 +106,26 @@ adapters! {
     DenseUpdate => dense_update,
     BiasGrad => bias_grad,
     BiasUpdate => bias_update,
+    ConvolutionForward => convolution_forward,
+    ConvolutionBackwardData => convolution_backward_data,
+    ConvolutionGrad => convolution_grad,
+    ConvolutionUpdate => convolution_update,
+    ChannelGrad => channel_grad,
+    ChannelUpdate => channel_update,
+    MaxPoolForward => max_pool_forward,
+    MaxPoolBackward => max_pool_backward,
+    AveragePoolForward => average_pool_forward,
+    AveragePoolBackward => average_pool_backward,
+    LpPoolForward => lp_pool_forward,
+    LpPoolBackward => lp_pool_backward,
+    BatchMoments => batch_moments,
+    BatchNormForward => batch_norm_forward,
+    BatchNormBackward => batch_norm_backward,
+    BatchNormFollow => batch_norm_follow,
+    LayerNormForward => layer_norm_forward,
+    LayerNormBackward => layer_norm_backward,
+    LrnForward => lrn_forward,
+    LrnBackward => lrn_backward,
     EmbeddingForward => embedding_forward,
     EmbeddingGrad => embedding_grad,
     EmbeddingUpdate => embedding_update,

@@ -1,6 +1,7 @@
 //! Weights as the blob that the device reads in place; its layout is drawn in [`tinpail::blob`].
 
 use tinpail::blob::{Entry, write};
+use tinpail::plan::ParamKind;
 use tinpail_plan::PlanFile;
 
 use crate::weights::Weights;
@@ -36,8 +37,12 @@ pub enum BlobError {
 pub fn blob(plan: &PlanFile, weights: &Weights) -> Result<Vec<u8>, BlobError> {
     let mut dims: Vec<Vec<u32>> = Vec::new();
     let mut values = Vec::new();
-    for param in &plan.params {
-        let tensor = weights.arg(&param.name).ok_or_else(|| {
+    for (param, placed) in plan.params.iter().zip(&plan.plan.params) {
+        let found = match placed.kind {
+            ParamKind::Argument => weights.arg(&param.name),
+            ParamKind::Auxiliary => weights.aux(&param.name),
+        };
+        let tensor = found.ok_or_else(|| {
             let known: Vec<String> = weights.iter().map(|entry| entry.full_name()).collect();
             BlobError::Missing {
                 name: param.name.clone(),

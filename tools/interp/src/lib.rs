@@ -38,10 +38,10 @@ pub use tensor::Tensor;
 /// Tensors by name: the arguments of a network, or its dropout masks.
 pub type Tensors = HashMap<String, Tensor>;
 
-/// What dropout does; the other operators are the same in both.
+/// What dropout does, and whose statistics BatchNorm takes; the other operators are the same in both.
 #[derive(Clone, Copy, Debug)]
 pub enum Mode<'a> {
-    /// Dropout is the identity.
+    /// Dropout is the identity, BatchNorm takes the moving statistics.
     Infer,
     /// Dropout multiplies by the mask of its node's name and divides by 1 - p. A mask has the shape of
     /// the data; 1 keeps, 0 drops. That of an RNN with p > 0 is (layers - 1, T, N, H), for the outputs

@@ -200,8 +200,9 @@ fn param(param: &Param) -> String {
         Home::Arena(offset) => format!("::tinpail::plan::Home::Arena({offset})"),
     };
     format!(
-        "::tinpail::plan::Param {{ len: {}, flash: {}, home: {home}, state: {:?}, grad: {:?}, \
+        "::tinpail::plan::Param {{ kind: ::tinpail::plan::ParamKind::{:?}, len: {}, flash: {}, home: {home}, state: {:?}, grad: {:?}, \
          lr_mult: {}, wd_mult: {} }}",
+        param.kind,
         param.len,
         param.flash,
         param.state,

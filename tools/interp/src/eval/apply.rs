@@ -3,7 +3,7 @@
 use tinpail_plan::Op;
 use tinpail_plan::symbol::Node;
 
-use super::{Context, Outcome, linear, pointwise, reduce, rnn, sequence, shape, softmax};
+use super::{Context, Outcome, linear, norm, pointwise, reduce, rnn, sequence, shape, softmax, window};
 use crate::Tensor;
 
 /// The outputs of an operator.
@@ -21,6 +21,18 @@ pub(super) fn apply(
         (Op::FullyConnected(attrs), [data, weight, bias]) if !attrs.no_bias => {
             one(linear::fully_connected(attrs, data, weight, Some(bias)))
         }
+        (Op::Convolution(attrs), [data, weight, bias @ ..])
+            if bias.len() == usize::from(!attrs.no_bias) =>
+        {
+            let bias = bias.first().copied();
+            one(window::convolution(attrs, data, weight, bias))
+        }
+        (Op::Pooling(attrs), [data]) => one(window::pooling(attrs, data, &mut context.branches)),
+        (Op::BatchNorm(attrs), &[data, gamma, beta, mean, var]) => {
+            one(norm::batch(attrs, [data, gamma, beta, mean, var], context))
+        }
+        (Op::LayerNorm(attrs), [data, gamma, beta]) => one(norm::layer(attrs, data, gamma, beta)),
+        (Op::Lrn(attrs), [data]) => one(norm::lrn(attrs, data)),
         (Op::Embedding(attrs), [data, weight]) => one(linear::embedding(attrs, data, weight)),
         (Op::Activation(act), [data]) => Ok(vec![pointwise::activation(
             *act,

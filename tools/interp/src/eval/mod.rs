@@ -2,12 +2,14 @@
 
 mod apply;
 mod linear;
+mod norm;
 mod pointwise;
 mod reduce;
 mod rnn;
 mod sequence;
 mod shape;
 pub(crate) mod softmax;
+mod window;
 
 use tinpail_plan::symbol::Node;
 use tinpail_plan::{Net, Op, Sym};

@@ -14,6 +14,8 @@ pub struct Parameter {
     pub name: String,
     pub shape: Vec<usize>,
     pub trainable: bool,
+    /// An auxiliary state, such as BatchNorm's moving mean.
+    pub auxiliary: bool,
     pub lr_mult: f32,
     pub wd_mult: f32,
 }
@@ -57,6 +59,7 @@ impl Arguments {
         let known: Vec<&str> = variables(net, shapes).map(|(name, ..)| name).collect();
         check_known("state", &config.state_names, &known)?;
         check_known("fixed parameter", &config.fixed_param_names, &known)?;
+        let auxiliary = auxiliary(net)?;
         let inputs: HashSet<&str> = net
             .data
             .iter()
@@ -78,12 +81,15 @@ impl Arguments {
                 continue;
             }
             let hints = &net.nodes[id.0 as usize].hints;
+            let auxiliary = auxiliary.contains(&id);
             // MXNet decays only names that end so, unless the symbol says otherwise.
             let decays = name.ends_with("_weight") || name.ends_with("_gamma");
             parameters.push(Parameter {
                 name: name.into(),
                 shape: shape.to_vec(),
+                auxiliary,
                 trainable: config.train != super::Train::None
+                    && !auxiliary
                     && !config.fixed_param_names.iter().any(|fixed| fixed == name),
                 lr_mult: hints.lr_mult.unwrap_or(1.0),
                 wd_mult: hints.wd_mult.unwrap_or(if decays { 1.0 } else { 0.0 }),
@@ -149,6 +155,11 @@ impl Arguments {
         self.parameters.iter().map(|own| own.trainable).collect()
     }
 
+    /// Whether each parameter is an auxiliary state, by index.
+    pub fn auxiliary(&self) -> Vec<bool> {
+        self.parameters.iter().map(|own| own.auxiliary).collect()
+    }
+
     /// Elements of each parameter, by index.
     pub fn param_lens(&self) -> Vec<usize> {
         self.parameters
@@ -177,6 +188,30 @@ impl Arguments {
             format!("{}:{shape}:f32:row-major\n", own.name)
         });
         crate::plan_file::fingerprint(lines.collect::<String>().as_bytes())
+    }
+}
+
+/// The variables that are read as auxiliary states. Nothing else may read them: their values of one step are those
+/// of before it.
+fn auxiliary(net: &Net) -> Result<HashSet<NodeId>, Error> {
+    let (mut auxiliary, mut others) = (HashSet::new(), HashSet::new());
+    for node in &net.nodes {
+        for (position, input) in node.inputs.iter().enumerate() {
+            let set = match node.op.is_auxiliary(position) {
+                true => &mut auxiliary,
+                false => &mut others,
+            };
+            set.insert(input.node);
+        }
+    }
+    others.extend(net.heads.iter().map(|head| head.node));
+    match auxiliary.intersection(&others).min() {
+        None => Ok(auxiliary),
+        Some(both) => {
+            let name = &net.nodes[both.0 as usize].name;
+            let what = "read as an auxiliary state and as something else";
+            Err(Error::symbol(name, what))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tinpail::blob::align_words;
-use tinpail::plan::{BucketPlan, Home, Param, Port, PortKind, Space, Span, Train};
+use tinpail::plan::{BucketPlan, Home, Param, ParamKind, Port, PortKind, Space, Span, Train};
 use tinpail::recipe::{Recipe, VERSION};
 
 use super::arguments::Arguments;
@@ -80,6 +80,10 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
             let start = flash;
             flash += align_words(param_lens[index] as u32);
             Param {
+                kind: match own.auxiliary {
+                    true => ParamKind::Auxiliary,
+                    false => ParamKind::Argument,
+                },
                 len: param_lens[index] as u32,
                 flash: start,
                 home: persistent.params[index].map_or(Home::Flash, Home::Arena),
@@ -298,17 +302,23 @@ impl Persistent {
         };
         let lens = arguments.param_lens();
         let trainable = arguments.trainable();
-        let mut arrays = |lens: &[usize], wanted: bool| -> Vec<Option<u32>> {
-            let each = lens.iter().zip(&trainable);
-            each.map(|(len, trainable)| (*trainable && wanted).then(|| take(*len)))
+        let mut arrays = |lens: &[usize], wanted: &dyn Fn(usize) -> bool| -> Vec<Option<u32>> {
+            let each = lens.iter().enumerate();
+            each.map(|(index, len)| wanted(index).then(|| take(*len)))
                 .collect()
         };
-        let params = arrays(&lens, true);
-        let states = arrays(
-            &arguments.opt_state_lens(config),
-            config.optimizer.has_state(),
-        );
-        let grads = arrays(&lens, config.train == Train::Held);
+        // Backward moves the auxiliary states.
+        let moving = config.train != Train::None;
+        let auxiliary = arguments.auxiliary();
+        let params = arrays(&lens, &|index| {
+            trainable[index] || auxiliary[index] && moving
+        });
+        let states = arrays(&arguments.opt_state_lens(config), &|index| {
+            trainable[index] && config.optimizer.has_state()
+        });
+        let grads = arrays(&lens, &|index| {
+            trainable[index] && config.train == Train::Held
+        });
         let carried = arguments.state_lens().into_iter().map(take).collect();
         Persistent {
             params,
@@ -347,10 +357,12 @@ impl<F> Maker<'_, F> {
         let before = self.tables.bytes();
         let roles = self.arguments.roles(net, shapes, *key, default_key)?;
         let trainable = self.arguments.trainable();
+        let auxiliary = self.arguments.auxiliary();
         let param_lens = self.arguments.param_lens();
         let setting = Setting {
             roles: &roles,
             trainable: &trainable,
+            auxiliary: &auxiliary,
             param_lens: &param_lens,
             state_arrays: match self.config.optimizer {
                 optimizer if optimizer.has_state() => optimizer.kind().arrays() as usize,

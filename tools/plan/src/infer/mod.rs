@@ -12,6 +12,7 @@ mod recurrent;
 mod reshape;
 mod rules;
 mod table;
+mod window;
 
 use crate::{Error, Net, Op, Sym};
 pub(crate) use axes::index as axis_index;

@@ -1,7 +1,7 @@
 //! One rule for each operator: what the shapes of its operands say about each other.
 
 use super::table::{Table, elements};
-use super::{axes, loss, recurrent, reshape};
+use super::{axes, loss, recurrent, reshape, window};
 use crate::symbol::{Embedding, FullyConnected};
 use crate::{Error, Op};
 
@@ -12,6 +12,11 @@ pub(super) fn apply(table: &mut Table, index: usize, guess: bool) -> Result<(), 
     match &node.op {
         Op::Variable | Op::Zeros { .. } => Ok(()),
         Op::FullyConnected(attrs) => fully_connected(table, index, attrs, guess),
+        Op::Convolution(attrs) => window::convolution(table, index, attrs),
+        Op::Pooling(attrs) => window::pooling(table, index, attrs),
+        Op::BatchNorm(attrs) => along_axis(table, index, attrs.axis),
+        Op::LayerNorm(attrs) => along_axis(table, index, attrs.axis),
+        Op::Lrn(_) => across_channels(table, index),
         Op::Embedding(attrs) => embedding(table, index, attrs),
         Op::Activation(_) | Op::Scalar(..) | Op::Dropout { .. } | Op::BlockGrad => {
             same(table, index)
@@ -51,6 +56,30 @@ pub(super) fn same(table: &mut Table, index: usize) -> Result<(), Error> {
         table.unify(input, &shape, &node.name, "input")?;
     }
     Ok(())
+}
+
+/// The output has the shape of the data, and every other input one value for each index of `axis`.
+fn along_axis(table: &mut Table, index: usize, axis: i64) -> Result<(), Error> {
+    same(table, index)?;
+    let node = &table.net.nodes[index];
+    let Some(shape) = table.get(node.inputs[0]).cloned() else {
+        return Ok(());
+    };
+    let len = shape[axes::axis(&node.name, axis, &shape)?];
+    for &input in &node.inputs[1..] {
+        table.unify(input, &[len], &node.name, "parameter")?;
+    }
+    Ok(())
+}
+
+/// The output has the shape of the data, whose second axis is that of the channels.
+fn across_channels(table: &mut Table, index: usize) -> Result<(), Error> {
+    same(table, index)?;
+    let node = &table.net.nodes[index];
+    match table.get(node.inputs[0]) {
+        Some(shape) if shape.len() < 2 => Err(Error::shape(&node.name, "no channels in", shape)),
+        _ => Ok(()),
+    }
 }
 
 /// The output's shape follows from the input's.

@@ -122,11 +122,15 @@ impl<'a> Attrs<'a> {
 
     /// A positive size.
     pub fn size(&mut self, key: &str) -> Result<usize, Error> {
-        let positive = |text: &str| int(text).and_then(|value| usize::try_from(value).ok());
-        let value = self.optional(key, "a positive size", |text| {
-            positive(text).filter(|&size| size > 0)
-        })?;
+        let value = self.optional_size(key)?;
         self.required(key, value)
+    }
+
+    pub fn optional_size(&mut self, key: &str) -> Result<Option<usize>, Error> {
+        let positive = |text: &str| int(text).and_then(|value| usize::try_from(value).ok());
+        self.optional(key, "a positive size", |text| {
+            positive(text).filter(|&size| size > 0)
+        })
     }
 
     /// An axis from the front.

@@ -10,7 +10,9 @@
 //! `attr` or `param`. `ops` turns a node into an [`Op`], `attrs` reads one attribute; [`write`](fn@write) is the way back.
 
 mod attrs;
+mod norm;
 mod ops;
+mod window;
 mod write;
 
 pub use write::write;
@@ -51,8 +53,9 @@ struct JsonNode {
 /// Text that is not a symbol file; an operator that tinpail does not have; an attribute that it does not
 /// know, that is malformed, or that asks for something it does not do.
 pub fn read(text: &str) -> Result<Net, Error> {
-    let graph: Graph =
+    let mut graph: Graph =
         serde_json::from_str(text).map_err(|error| Error::Json(error.to_string()))?;
+    add_auxiliary(&mut graph);
     let order = order(&graph)?;
     let mut place = vec![0u32; order.len()];
     for (new, &old) in order.iter().enumerate() {
@@ -83,6 +86,30 @@ pub fn read(text: &str) -> Result<Net, Error> {
     }
     net.check()?;
     Ok(net)
+}
+
+/// Before 0.9 files did not mention auxiliary states: a BatchNorm without them reads `NAME_moving_mean` and
+/// `NAME_moving_var`.
+fn add_auxiliary(graph: &mut Graph) {
+    for at in 0..graph.nodes.len() {
+        let node = &graph.nodes[at];
+        if node.op != "BatchNorm" || node.inputs.len() != 3 {
+            continue;
+        }
+        for (what, init) in [("mean", "zero"), ("var", "one")] {
+            let variable = JsonNode {
+                op: "null".into(),
+                name: format!("{}_moving_{what}", graph.nodes[at].name),
+                attrs: BTreeMap::from([("__init__".into(), format!("[\"{init}\", {{}}]"))]),
+                attr: BTreeMap::new(),
+                param: BTreeMap::new(),
+                inputs: Vec::new(),
+            };
+            let index = graph.nodes.len();
+            graph.nodes.push(variable);
+            graph.nodes[at].inputs.push(vec![index, 0]);
+        }
+    }
 }
 
 /// The order in which nodes come after their inputs: the file's own, unless somebody has shuffled it.

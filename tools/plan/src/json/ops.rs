@@ -1,6 +1,7 @@
 //! From an operator's name and attributes to an [`Op`]. Defaults are MXNet's.
 
 use super::attrs::Attrs;
+use super::{norm, window};
 use crate::symbol::{
     Act, Embedding, FullyConnected, Mode, Normalization, Rnn, ScalarOp, SoftmaxOutput,
 };
@@ -16,6 +17,11 @@ pub(super) fn op(name: &str, attrs: &mut Attrs) -> Result<Op, Error> {
         "sigmoid" => Op::Activation(Act::Sigmoid),
         "tanh" => Op::Activation(Act::Tanh),
         "softsign" => Op::Activation(Act::SoftSign),
+        "Convolution" => Op::Convolution(window::convolution(attrs)?),
+        "Pooling" => Op::Pooling(window::pooling(attrs)?),
+        "BatchNorm" => Op::BatchNorm(norm::batch_norm(attrs)?),
+        "LayerNorm" => Op::LayerNorm(norm::layer_norm(attrs)?),
+        "LRN" => Op::Lrn(norm::lrn(attrs)?),
         "Embedding" => Op::Embedding(embedding(attrs)?),
         "RNN" => Op::Rnn(rnn(attrs)?),
         "SequenceLast" => Op::SequenceLast {
@@ -76,7 +82,7 @@ pub(super) fn op(name: &str, attrs: &mut Attrs) -> Result<Op, Error> {
 }
 
 /// One of `choices` by its name in MXNet.
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     attrs: &Attrs,
     key: &str,
     text: &str,

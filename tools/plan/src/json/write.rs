@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{norm, window};
 use crate::symbol::{Act, Hints, Mode, Normalization, Rnn, SoftmaxOutput};
 use crate::{Error, Net, Op, Sym};
 
@@ -104,7 +105,7 @@ fn hints(hints: &Hints) -> Attrs {
 }
 
 /// A tuple as Python prints it: `(3,)`, `(0, -1)`.
-fn tuple<T: ToString>(values: &[T]) -> String {
+pub(super) fn tuple<T: ToString>(values: &[T]) -> String {
     let values: Vec<String> = values.iter().map(T::to_string).collect();
     match values.as_slice() {
         [one] => format!("({one},)"),
@@ -113,7 +114,7 @@ fn tuple<T: ToString>(values: &[T]) -> String {
 }
 
 /// The shortest decimal that reads back as the same f32.
-fn float(value: f32) -> String {
+pub(super) fn float(value: f32) -> String {
     format!("{value:?}")
 }
 
@@ -135,6 +136,11 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
             }
         }
         Op::Activation(act) => set("act_type", act_type(*act).into()),
+        Op::Convolution(convolution) => window::write_convolution(&mut set, convolution),
+        Op::Pooling(pooling) => window::write_pooling(&mut set, pooling),
+        Op::BatchNorm(batch_norm) => norm::write_batch_norm(&mut set, batch_norm),
+        Op::LayerNorm(layer_norm) => norm::write_layer_norm(&mut set, layer_norm),
+        Op::Lrn(lrn) => norm::write_lrn(&mut set, lrn),
         Op::Embedding(embedding) => {
             set("input_dim", embedding.input_dim.to_string());
             set("output_dim", embedding.output_dim.to_string());
@@ -199,15 +205,15 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
     Ok(attrs)
 }
 
-type Set<'s> = dyn FnMut(&'static str, String) + 's;
+pub(super) type Set<'s> = dyn FnMut(&'static str, String) + 's;
 
-fn flag(set: &mut Set<'_>, key: &'static str, value: bool) {
+pub(super) fn flag(set: &mut Set<'_>, key: &'static str, value: bool) {
     if value {
         set(key, "True".into());
     }
 }
 
-fn differs<T: PartialEq + ToString>(set: &mut Set<'_>, key: &'static str, value: T, default: T) {
+pub(super) fn differs<T: PartialEq + ToString>(set: &mut Set<'_>, key: &'static str, value: T, default: T) {
     if value != default {
         set(key, value.to_string());
     }

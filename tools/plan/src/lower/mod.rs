@@ -7,10 +7,12 @@
 mod elementwise;
 mod layer;
 mod loss;
+mod norm;
 mod rnn;
 mod sequence;
 mod shape;
 mod terms;
+mod window;
 
 use std::collections::HashMap;
 
@@ -39,6 +41,8 @@ pub struct Setting<'s> {
     pub roles: &'s HashMap<String, Role>,
     /// Whether each parameter is trainable, by index.
     pub trainable: &'s [bool],
+    /// Whether each parameter is an auxiliary state, by index: backward moves it, update does not.
+    pub auxiliary: &'s [bool],
     /// Elements of each parameter, by index.
     pub param_lens: &'s [usize],
     /// Arrays that the optimizer keeps for each parameter.
@@ -270,6 +274,11 @@ impl<'n> Lowering<'n> {
             Op::Variable => self.variable(out, node),
             Op::Zeros { .. } => {}
             Op::FullyConnected(_) => self.dense_forward(out, node),
+            Op::Convolution(attrs) => self.convolution_forward(out, node, attrs),
+            Op::Pooling(attrs) => self.pooling_forward(out, node, attrs),
+            Op::BatchNorm(attrs) => self.batch_norm_forward(out, node, attrs)?,
+            Op::LayerNorm(attrs) => self.layer_norm_forward(out, node, attrs),
+            Op::Lrn(attrs) => self.lrn_forward(out, node, attrs),
             Op::Embedding(_) => self.embedding_forward(out, node),
             Op::RnnLayer { mode, hidden } => self.rnn_forward(id, node, *mode, *hidden),
             Op::Rnn(_) => {
@@ -414,6 +423,11 @@ impl<'n> Lowering<'n> {
         match &node.op {
             Op::Variable => self.parameter_backward(out, dy),
             Op::FullyConnected(_) => self.dense_backward(node, dy),
+            Op::Convolution(attrs) => self.convolution_backward(out, node, dy, attrs),
+            Op::Pooling(attrs) => self.pooling_backward(out, node, dy, attrs),
+            Op::BatchNorm(attrs) => self.batch_norm_backward(id, node, dy, attrs),
+            Op::LayerNorm(attrs) => self.layer_norm_backward(node, dy, attrs),
+            Op::Lrn(attrs) => self.lrn_backward(id, node, dy, attrs),
             Op::Embedding(_) => self.embedding_backward(node, dy),
             Op::Activation(act) => self.activation_backward(out, node, dy, *act),
             Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul => self.binary_backward(node, dy),

@@ -7,6 +7,7 @@
 
 use tinpail::plan::{Kernel, Train};
 
+use super::window::Geometry;
 use super::{Lowering, Role};
 use crate::ir::{Phase, Storage, View};
 use crate::symbol::{Op, Sym};
@@ -33,6 +34,18 @@ pub(super) enum Term {
     },
     /// db[o] = sum over r of delta[r, o].
     Column(Delta),
+    /// dW[f, c, k] = sum over samples and outputs of delta[n, f, o] x[n, c, the input of tap k of output o].
+    Convolution {
+        delta: View,
+        x: View,
+        geometry: Geometry,
+    },
+    /// db[c] = sum over samples and positions of delta[n, c, i].
+    Channels {
+        delta: View,
+        channels: usize,
+        inner: usize,
+    },
     /// dW[token[r]] = sum of dy[r].
     Scatter { tokens: View, dy: View, dim: usize },
     /// The gradient itself.
@@ -44,8 +57,9 @@ impl Term {
     fn inputs(self) -> impl Iterator<Item = View> {
         let [first, second] = match self {
             Term::Outer { x0, x1, .. } => [x0, x1],
+            Term::Convolution { x, .. } => [Some(x), None],
             Term::Dense(values) => [Some(values), None],
-            Term::Column(_) | Term::Scatter { .. } => [None, None],
+            Term::Column(_) | Term::Channels { .. } | Term::Scatter { .. } => [None, None],
         };
         first.into_iter().chain(second)
     }
@@ -54,6 +68,7 @@ impl Term {
     fn delta(self) -> View {
         match self {
             Term::Outer { delta, .. } | Term::Column(delta) => delta.values,
+            Term::Convolution { delta, .. } | Term::Channels { delta, .. } => delta,
             Term::Scatter { dy, .. } => dy,
             Term::Dense(values) => values,
         }
@@ -199,6 +214,20 @@ impl Lowering<'_> {
                     delta.first as u32,
                     delta.stride as u32,
                 ],
+            ),
+            Term::Convolution { delta, x, geometry } => self.call(
+                Kernel::ConvolutionGrad,
+                &[Some(delta), Some(x), Some(grad)],
+                &geometry.ints(),
+            ),
+            Term::Channels {
+                delta,
+                channels,
+                inner,
+            } => self.call(
+                Kernel::ChannelGrad,
+                &[Some(delta), Some(grad)],
+                &[channels as u32, inner as u32],
             ),
             Term::Scatter { tokens, dy, dim } => self.call(
                 Kernel::EmbeddingGrad,
@@ -366,6 +395,25 @@ impl Lowering<'_> {
                     param,
                     part,
                 ],
+            ),
+            Term::Convolution { delta, x, geometry } => {
+                let tile = self.temp("tile", geometry.taps());
+                let mut ints = geometry.ints();
+                ints.extend([param, part]);
+                self.call(
+                    Kernel::ConvolutionUpdate,
+                    &[Some(delta), Some(x), Some(w), m, Some(tile)],
+                    &ints,
+                );
+            }
+            Term::Channels {
+                delta,
+                channels,
+                inner,
+            } => self.call(
+                Kernel::ChannelUpdate,
+                &[Some(delta), Some(w), m],
+                &[channels as u32, inner as u32, param, part],
             ),
             Term::Scatter { tokens, dy, dim } => {
                 let tile = self.temp("tile", dim);

@@ -6,12 +6,16 @@
 
 mod build;
 mod check;
+mod norm;
 mod op;
 pub(crate) mod topo;
+mod window;
 
+pub use norm::{BatchNorm, LayerNorm, Lrn};
 pub use op::{
     Act, Embedding, FullyConnected, Mode, Normalization, Op, Rnn, ScalarOp, SoftmaxOutput,
 };
+pub use window::{Convolution, PoolType, Pooling, PoolingConvention};
 
 /// Index of a node in [`Net::nodes`] or in the [`Symbols`] that make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

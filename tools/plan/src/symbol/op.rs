@@ -1,5 +1,7 @@
 //! The operators and their attributes, with MXNet's names and defaults.
 
+use super::{BatchNorm, Convolution, LayerNorm, Lrn, Pooling};
+
 /// `act_type` of Activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -159,6 +161,16 @@ pub enum Op {
     FullyConnected(FullyConnected),
     /// data
     Activation(Act),
+    /// data, weight[, bias]
+    Convolution(Convolution),
+    /// data
+    Pooling(Pooling),
+    /// data, gamma, beta, moving_mean, moving_var; the last two are auxiliary states.
+    BatchNorm(BatchNorm),
+    /// data, gamma, beta
+    LayerNorm(LayerNorm),
+    /// data
+    Lrn(Lrn),
     /// data (token ids), weight
     Embedding(Embedding),
     /// data, parameters, state[, state_cell]
@@ -240,6 +252,9 @@ impl Op {
         match self {
             Op::Variable | Op::Zeros { .. } => exactly(0),
             Op::FullyConnected(fc) => exactly(if fc.no_bias { 2 } else { 3 }),
+            Op::Convolution(conv) => exactly(if conv.no_bias { 2 } else { 3 }),
+            Op::BatchNorm(_) => exactly(5),
+            Op::LayerNorm(_) => exactly(3),
             Op::Rnn(rnn) => exactly(2 + state_of(rnn.mode)),
             Op::RnnLayer { mode, .. } => exactly(5 + state_of(*mode)),
             Op::SequenceLast {
@@ -258,6 +273,8 @@ impl Op {
             | Op::SoftmaxOutput(_)
             | Op::LinearRegressionOutput { .. } => exactly(2),
             Op::Activation(_)
+            | Op::Pooling(_)
+            | Op::Lrn(_)
             | Op::Mean { .. }
             | Op::Reshape { .. }
             | Op::ExpandDims { .. }
@@ -270,6 +287,11 @@ impl Op {
         }
     }
 
+    /// Whether input `position` is an auxiliary state: not trained by gradients, but moved by backward.
+    pub fn is_auxiliary(&self, position: usize) -> bool {
+        matches!(self, Op::BatchNorm(_)) && position >= 3
+    }
+
     /// MXNet's name of the operator.
     pub fn mxnet_name(&self) -> &'static str {
         match self {
@@ -277,6 +299,11 @@ impl Op {
             Op::Zeros { .. } => "_zeros",
             Op::FullyConnected(_) => "FullyConnected",
             Op::Activation(_) => "Activation",
+            Op::Convolution(_) => "Convolution",
+            Op::Pooling(_) => "Pooling",
+            Op::BatchNorm(_) => "BatchNorm",
+            Op::LayerNorm(_) => "LayerNorm",
+            Op::Lrn(_) => "LRN",
             Op::Embedding(_) => "Embedding",
             Op::Rnn(_) | Op::RnnLayer { .. } => "RNN",
             Op::SequenceLast { .. } => "SequenceLast",
