@@ -78,7 +78,11 @@ impl Convolution {
             input: Rect {
                 first: at(ih, self.width.input, iw),
                 stride: self.height.stride.saturating_mul(self.width.input),
-                width: if ow.is_empty() { 0 } else { reach.saturating_add(1) },
+                width: if ow.is_empty() {
+                    0
+                } else {
+                    reach.saturating_add(1)
+                },
                 rows: oh.len(),
             },
             output: Rect {
@@ -264,7 +268,9 @@ impl Tap {
         let rows = self.input.of(x).zip(self.output.of(delta));
         rows.fold(sum, |sum, (x, delta)| {
             if self.step == 1 {
-                x.iter().zip(delta).fold(sum, |sum, (x, delta)| sum + x * delta)
+                x.iter()
+                    .zip(delta)
+                    .fold(sum, |sum, (x, delta)| sum + x * delta)
             } else {
                 let pairs = Column::every(x, self.step).zip(delta);
                 pairs.fold(sum, |sum, (x, delta)| sum + x * delta)

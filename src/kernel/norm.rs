@@ -36,9 +36,9 @@ struct Moments {
 
 /// Mean and biased variance of `values`, in their order.
 fn moments(values: impl Iterator<Item = f32> + Clone) -> Moments {
-    let (sum, count) = values
-        .clone()
-        .fold((0.0, 0u32), |(sum, count), x| (sum + x, count.wrapping_add(1)));
+    let (sum, count) = values.clone().fold((0.0, 0u32), |(sum, count), x| {
+        (sum + x, count.wrapping_add(1))
+    });
     let count = count as f32;
     let mean = sum / count;
     let squares = values.fold(0.0, |sum, x| sum + (x - mean) * (x - mean));

@@ -4,7 +4,7 @@ use super::{BucketingModule, Stage};
 use crate::arena::lent;
 use crate::error::AccessError;
 use crate::model::Model;
-use crate::plan::{Home, Param, Plan, Space, Span, Train};
+use crate::plan::{Home, Param, ParamKind, Plan, Space, Span, Train};
 
 impl<M: Model> BucketingModule<'_, M> {
     /// Output `index` (a head of the symbol) of the current bucket's last forward, batch first.
@@ -74,22 +74,22 @@ impl<M: Model> BucketingModule<'_, M> {
         write(self.arena, words, values)
     }
 
-    /// Sets all trainable parameters, in the order of their indices, or none. Clears poison, and then the
-    /// optimizer's state as well: it overflowed with them.
+    /// Sets all parameters of the arena (the trainable ones, and the auxiliary states of a plan that trains), in the
+    /// order of their indices, or none. Clears poison, and then the optimizer's state as well: it overflowed with them.
     ///
     /// # Errors
     ///
-    /// As [`set_params`](Self::set_params); [`AccessError::Count`] if `values` are not as many as the
-    /// trainable parameters.
+    /// As [`set_params`](Self::set_params); [`AccessError::Count`] if `values` are not as many as those
+    /// parameters.
     pub fn set_all_params(&mut self, values: &[&[f32]]) -> Result<(), AccessError> {
-        let count = self.trainable().count();
+        let count = self.in_arena().count();
         if values.len() != count {
             return Err(AccessError::Count {
                 needed: count,
                 found: values.len(),
             });
         }
-        for (index, values) in self.trainable().zip(values) {
+        for (index, values) in self.in_arena().zip(values) {
             self.check_param(index, values)?;
         }
         let plan = self.model.plan();
@@ -122,6 +122,15 @@ impl<M: Model> BucketingModule<'_, M> {
 
     /// The indices of the trainable parameters.
     pub fn trainable(&self) -> impl Iterator<Item = usize> + '_ {
+        let params = self.model.plan().params;
+        self.in_arena().filter(|index| {
+            let param = params.get(*index);
+            param.is_some_and(|param| param.kind == ParamKind::Argument)
+        })
+    }
+
+    /// The indices of the parameters that can be set: the trainable ones, and auxiliary states that backward moves.
+    pub fn in_arena(&self) -> impl Iterator<Item = usize> + '_ {
         let params = self.model.plan().params.iter().enumerate();
         params.filter_map(|(index, param)| (param.home != Home::Flash).then_some(index))
     }

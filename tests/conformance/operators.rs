@@ -122,7 +122,11 @@ fn check(name: &str, net: &Net, case: Value) {
     });
     for (own, after) in file.params.iter().zip(&after) {
         if let Some(mxnet) = recorded.aux_after_backward.get(&own.name) {
-            assert_close(&format!("{name}, {} after backward", own.name), after, mxnet);
+            assert_close(
+                &format!("{name}, {} after backward", own.name),
+                after,
+                mxnet,
+            );
         }
     }
     for (mode, ours, mxnet) in [

@@ -28,8 +28,25 @@ pub fn convolution_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn convolution_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
-    let [c, f, g, h0, h1, h2, h3, h4, h5, w0, w1, w2, w3, w4, w5, param, part] =
-        args.ints()?;
+    let [
+        c,
+        f,
+        g,
+        h0,
+        h1,
+        h2,
+        h3,
+        h4,
+        h5,
+        w0,
+        w1,
+        w2,
+        w3,
+        w4,
+        w5,
+        param,
+        part,
+    ] = args.ints()?;
     let convolution = sizes([c, f, g, h0, h1, h2, h3, h4, h5, w0, w1, w2, w3, w4, w5]);
     let begun = args.begin(param, part)?;
     let [delta, x, w, m, tile] = args.views()?;
@@ -63,7 +80,23 @@ pub fn channel_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 fn sizes(ints: [u32; 15]) -> Convolution {
-    let [channels, filters, groups, h0, h1, h2, h3, h4, h5, w0, w1, w2, w3, w4, w5] = ints;
+    let [
+        channels,
+        filters,
+        groups,
+        h0,
+        h1,
+        h2,
+        h3,
+        h4,
+        h5,
+        w0,
+        w1,
+        w2,
+        w3,
+        w4,
+        w5,
+    ] = ints;
     Convolution {
         channels: size(channels),
         filters: size(filters),

@@ -4,9 +4,11 @@ mod cells;
 mod elementwise;
 mod layers;
 mod losses;
+mod norms;
 mod recurrent;
 mod sequence;
 mod shape;
+mod windows;
 
 use super::row::Row;
 
@@ -14,6 +16,8 @@ use super::row::Row;
 pub fn rows() -> Vec<Row> {
     let families = [
         layers::rows(),
+        windows::rows(),
+        norms::rows(),
         elementwise::rows(),
         shape::rows(),
         sequence::rows(),

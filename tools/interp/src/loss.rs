@@ -38,11 +38,30 @@ pub fn loss_at(
     frozen: &Frozen,
 ) -> Result<f64, InterpError> {
     let values = eval::run(net, args, mode, Some(frozen))?;
-    Ok(of_heads(net, &values, head_grads)? + of_loss_layers(net, &values, frozen)?)
+    Ok(of_heads(net, &values, None, head_grads)? + of_loss_layers(net, &values, frozen)?)
 }
 
-/// The sum of head gradient times output over the heads that have a gradient from outside.
-fn of_heads(net: &Net, values: &Values, head_grads: &[Tensor]) -> Result<f64, InterpError> {
+/// [`loss_at`] but for a constant: of heads that are no losses, what they differ from those of `frozen`. An output of
+/// -3.4e38, as a maximum over padding alone, then does not swallow the others.
+pub(crate) fn change_at(
+    net: &Net,
+    args: &Tensors,
+    mode: Mode,
+    head_grads: &[Tensor],
+    frozen: &Frozen,
+) -> Result<f64, InterpError> {
+    let values = eval::run(net, args, mode, Some(frozen))?;
+    let of_heads = of_heads(net, &values, Some(&frozen.values), head_grads)?;
+    Ok(of_heads + of_loss_layers(net, &values, frozen)?)
+}
+
+/// The sum of head gradient times output (less the output in `base`) over the heads that have a gradient from outside.
+fn of_heads(
+    net: &Net,
+    values: &Values,
+    base: Option<&Values>,
+    head_grads: &[Tensor],
+) -> Result<f64, InterpError> {
     if !head_grads.is_empty() && head_grads.len() != net.heads.len() {
         let (given, heads) = (head_grads.len(), net.heads.len());
         return Err(InterpError::HeadGrads(format!("{given} for {heads} heads")));
@@ -59,7 +78,9 @@ fn of_heads(net: &Net, values: &Values, head_grads: &[Tensor]) -> Result<f64, In
                 let name = net.output_name(head);
                 InterpError::HeadGrads(format!("none of shape {:?} for {name}", output.shape))
             })?;
-        let products = output.data.iter().zip(&grad.data).map(|(y, dy)| y * dy);
+        let base = base.map(|base| &base.of(head).data);
+        let products = output.data.iter().zip(&grad.data).enumerate();
+        let products = products.map(|(at, (y, dy))| (y - base.map_or(0.0, |base| base[at])) * dy);
         sum += products.sum::<f64>();
     }
     Ok(sum)

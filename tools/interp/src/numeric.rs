@@ -2,7 +2,7 @@
 
 use tinpail_plan::Net;
 
-use crate::loss::loss_at;
+use crate::loss::change_at;
 use crate::{InterpError, Mode, Tensor, Tensors, freeze};
 
 /// The step at |x| <= 1. The error is about h^2 |f'''| / 6 plus the rounding of the loss over 2 h: 1e-10 or
@@ -21,7 +21,7 @@ pub fn numeric_grads(
 ) -> Result<Tensors, InterpError> {
     let frozen = freeze(net, args, mode)?;
     numeric_grads_of(args, wrt, |args| {
-        loss_at(net, args, mode, head_grads, &frozen)
+        change_at(net, args, mode, head_grads, &frozen)
     })
 }
 

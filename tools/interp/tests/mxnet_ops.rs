@@ -60,7 +60,8 @@ fn every_recorded_case() {
     let cases = file["cases"].as_object().expect("cases");
     let masks = Tensors::new();
     for (name, case) in cases {
-        let args = tensors(&case["args"]);
+        let mut args = tensors(&case["args"]);
+        args.extend(tensors(&case["aux"]));
         for (variant, net) in nets(name, case, &args).iter().enumerate() {
             check(&format!("{name}/{variant}"), net, case, &args, &masks);
         }

@@ -6,7 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use tinpail::kernel::call::adapter;
-use tinpail::plan::{BucketPlan, Home, Kernel, Param, Port, PortKind, Program, Rows, Space, Span};
+use tinpail::plan::{
+    BucketPlan, Home, Kernel, Param, ParamKind, Port, PortKind, Program, Rows, Space, Span,
+};
 use tinpail::recipe::MathKind;
 
 use crate::error::Error;
@@ -17,20 +19,17 @@ fn check_constants(file: &PlanFile) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let default = file.buckets.get(usize::from(file.plan.default_bucket));
     let outputs = default.map_or(&[][..], |bucket| &bucket.output_shapes);
-    let named = [
-        ("param", file.params.as_slice()),
-        ("state", file.states.as_slice()),
-        ("output", outputs),
-    ];
-    for (what, items) in named {
-        for item in items {
-            let constant = constant_name(what, &item.name);
-            if let Some(other) = seen.insert(constant.clone(), &item.name) {
-                return Err(Error::Config(format!(
-                    "{other} and {} would both be the constant {constant}: rename one",
-                    item.name
-                )));
-            }
+    let placed = file.params.iter().zip(&file.plan.params);
+    let params = placed.map(|(named, param)| (param_prefix(param), named));
+    let states = file.states.iter().map(|named| ("state", named));
+    let outputs = outputs.iter().map(|named| ("output", named));
+    for (what, item) in params.chain(states).chain(outputs) {
+        let constant = constant_name(what, &item.name);
+        if let Some(other) = seen.insert(constant.clone(), &item.name) {
+            return Err(Error::Config(format!(
+                "{other} and {} would both be the constant {constant}: rename one",
+                item.name
+            )));
         }
     }
     Ok(())
@@ -96,8 +95,15 @@ fn constants(file: &PlanFile) -> String {
             );
         }
     };
-    let mut names = file.params.iter().map(|named| named.name.as_str());
-    indices(&mut out, "param", &mut names);
+    for (index, (named, param)) in file.params.iter().zip(&plan.params).enumerate() {
+        let what = param_prefix(param);
+        let constant = constant_name(what, &named.name);
+        let _ = write!(
+            out,
+            "/// Index of the {what} `{}`.\npub const {constant}: usize = {index};\n",
+            named.name
+        );
+    }
     let mut names = file.states.iter().map(|named| named.name.as_str());
     indices(&mut out, "state", &mut names);
     let default = file.buckets.get(usize::from(plan.default_bucket));
@@ -109,6 +115,14 @@ fn constants(file: &PlanFile) -> String {
         indices(&mut out, "output", &mut names);
     }
     out
+}
+
+/// What a parameter's constant begins with: auxiliary states are numbered among the parameters.
+fn param_prefix(param: &Param) -> &'static str {
+    match param.kind {
+        ParamKind::Argument => "param",
+        ParamKind::Auxiliary => "aux",
+    }
 }
 
 /// `PARAM_FC_WEIGHT`.

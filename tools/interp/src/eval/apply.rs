@@ -3,7 +3,9 @@
 use tinpail_plan::Op;
 use tinpail_plan::symbol::Node;
 
-use super::{Context, Outcome, linear, norm, pointwise, reduce, rnn, sequence, shape, softmax, window};
+use super::{
+    Context, Outcome, linear, norm, pointwise, reduce, rnn, sequence, shape, softmax, window,
+};
 use crate::Tensor;
 
 /// The outputs of an operator.

@@ -7,11 +7,7 @@ use crate::tensor::indices;
 use crate::{Mode, Tensor};
 
 /// Mean and biased variance of the elements of `data` of which `key` gives the same index, by that index.
-fn moments(
-    data: &Tensor,
-    count: usize,
-    key: impl Fn(&[usize]) -> usize,
-) -> Vec<(f64, f64)> {
+fn moments(data: &Tensor, count: usize, key: impl Fn(&[usize]) -> usize) -> Vec<(f64, f64)> {
     let mut groups = vec![Vec::new(); count];
     for index in indices(&data.shape) {
         groups[key(&index)].push(data.at(&index));
@@ -27,11 +23,7 @@ fn moments(
 
 /// (x - mean) / sqrt(var + eps) gamma + beta for each index of the axis; mean and variance are the batch's in
 /// training (without `use_global_stats`), else the moving ones.
-pub(super) fn batch(
-    attrs: &BatchNorm,
-    inputs: [&Tensor; 5],
-    context: &Context,
-) -> Outcome<Tensor> {
+pub(super) fn batch(attrs: &BatchNorm, inputs: [&Tensor; 5], context: &Context) -> Outcome<Tensor> {
     let [data, gamma, beta, mean, var] = inputs;
     let axis = axis_of(attrs.axis, data.shape.len())?;
     let channels = data.shape[axis];
@@ -43,7 +35,12 @@ pub(super) fn batch(
     let of_batch = matches!(context.mode, Mode::Train { .. }) && !attrs.use_global_stats;
     let statistics = match of_batch {
         true => moments(data, channels, |index| index[axis]),
-        false => mean.data.iter().copied().zip(var.data.iter().copied()).collect(),
+        false => mean
+            .data
+            .iter()
+            .copied()
+            .zip(var.data.iter().copied())
+            .collect(),
     };
     Ok(Tensor::from_fn(data.shape.clone(), |index| {
         let c = index[axis];

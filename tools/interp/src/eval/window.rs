@@ -37,7 +37,9 @@ pub(super) fn convolution(
     for (axis, &kernel) in attrs.kernel.iter().enumerate() {
         let reach = number(&attrs.dilate, axis, 1) * (kernel - 1) + 1;
         let padded = data.shape[2 + axis] + 2 * number(&attrs.pad, axis, 0);
-        ensure(reach <= padded, || format!("window of {reach} over {padded}"))?;
+        ensure(reach <= padded, || {
+            format!("window of {reach} over {padded}")
+        })?;
         out.push((padded - reach) / number(&attrs.stride, axis, 1) + 1);
     }
     let per_group = attrs.num_filter / groups;

@@ -21,7 +21,10 @@ pub(super) fn convolution(
     let (channels, groups) = (data[1], attrs.num_group);
     let even = |count: usize| groups > 0 && count.is_multiple_of(groups);
     if !even(channels) || !even(attrs.num_filter) {
-        let what = format!("{} filters in {groups} groups cannot read", attrs.num_filter);
+        let what = format!(
+            "{} filters in {groups} groups cannot read",
+            attrs.num_filter
+        );
         return Err(Error::shape(&node.name, &what, &data));
     }
     let weight = [&[attrs.num_filter, channels / groups], &attrs.kernel[..]].concat();
@@ -52,9 +55,17 @@ pub(super) fn pooling(table: &mut Table, index: usize, attrs: &Pooling) -> Resul
         return Err(Error::symbol(&node.name, what));
     }
     // As in MXNet; a window before the first input would have nothing to take the largest of.
-    if !attrs.global_pool && attrs.pad.iter().zip(&attrs.kernel).any(|(pad, kernel)| pad >= kernel)
+    if !attrs.global_pool
+        && attrs
+            .pad
+            .iter()
+            .zip(&attrs.kernel)
+            .any(|(pad, kernel)| pad >= kernel)
     {
-        let what = format!("pad {:?} is not smaller than kernel {:?}", attrs.pad, attrs.kernel);
+        let what = format!(
+            "pad {:?} is not smaller than kernel {:?}",
+            attrs.pad, attrs.kernel
+        );
         return Err(Error::symbol(&node.name, what));
     }
     let mut out = data[..2].to_vec();
@@ -69,7 +80,10 @@ fn axes(name: &str, kernel: &[usize], data: &[usize]) -> Result<(), Error> {
     if (1..=2).contains(&kernel.len()) && data.len() == kernel.len() + 2 {
         return Ok(());
     }
-    let what = format!("a window of {} axes (1 or 2 are possible) over", kernel.len());
+    let what = format!(
+        "a window of {} axes (1 or 2 are possible) over",
+        kernel.len()
+    );
     Err(Error::shape(name, &what, data))
 }
 

@@ -13,8 +13,12 @@ pub(super) fn batch_norm(attrs: &mut Attrs) -> Result<BatchNorm, Error> {
     let default = BatchNorm::default();
     Ok(BatchNorm {
         eps: attrs.optional_float("eps")?.unwrap_or(default.eps),
-        momentum: attrs.optional_float("momentum")?.unwrap_or(default.momentum),
-        fix_gamma: attrs.optional_bool("fix_gamma")?.unwrap_or(default.fix_gamma),
+        momentum: attrs
+            .optional_float("momentum")?
+            .unwrap_or(default.momentum),
+        fix_gamma: attrs
+            .optional_bool("fix_gamma")?
+            .unwrap_or(default.fix_gamma),
         use_global_stats: attrs.flag("use_global_stats")?,
         axis: attrs.optional_int("axis")?.unwrap_or(default.axis),
     })

@@ -28,7 +28,8 @@ fn kernel(attrs: &mut Attrs) -> Result<Vec<usize>, Error> {
     match kernel.len() {
         1 | 2 => Ok(kernel),
         _ => {
-            let what = format!("kernel = {kernel:?}: only windows of one or two axes are supported");
+            let what =
+                format!("kernel = {kernel:?}: only windows of one or two axes are supported");
             Err(Error::symbol(attrs.node(), what))
         }
     }

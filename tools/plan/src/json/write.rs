@@ -213,7 +213,12 @@ pub(super) fn flag(set: &mut Set<'_>, key: &'static str, value: bool) {
     }
 }
 
-pub(super) fn differs<T: PartialEq + ToString>(set: &mut Set<'_>, key: &'static str, value: T, default: T) {
+pub(super) fn differs<T: PartialEq + ToString>(
+    set: &mut Set<'_>,
+    key: &'static str,
+    value: T,
+    default: T,
+) {
     if value != default {
         set(key, value.to_string());
     }

@@ -29,7 +29,10 @@ impl Lowering<'_> {
         node: &Node,
         attrs: &BatchNorm,
     ) -> Result<(), Error> {
-        if !node.inputs[3..].iter().all(|input| self.is_auxiliary(*input)) {
+        if !node.inputs[3..]
+            .iter()
+            .all(|input| self.is_auxiliary(*input))
+        {
             let what = "moving mean and variance must be auxiliary states: variables that nothing else reads";
             return Err(Error::symbol(&node.name, what));
         }

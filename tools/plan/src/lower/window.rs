@@ -65,7 +65,10 @@ impl Geometry {
         let [dh, dw] = self.dilate;
         let sizes = [self.channels, self.filters, self.groups];
         let all = sizes.into_iter().chain(height).chain([dh]);
-        all.chain(width).chain([dw]).map(|size| size as u32).collect()
+        all.chain(width)
+            .chain([dw])
+            .map(|size| size as u32)
+            .collect()
     }
 
     /// Weights of one filter.
