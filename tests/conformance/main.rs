@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod conv_batch_norm;
 mod fit;
 mod gru_fixed;
 mod lstm_language_model;

@@ -37,6 +37,14 @@ pub struct Step {
     pub params_after_update: Tensors,
     #[serde(default)]
     pub optimizer_states: BTreeMap<String, Option<Tensor>>,
+    /// After forward, and after backward.
+    #[serde(default)]
+    pub aux_after_forward: Tensors,
+    #[serde(default)]
+    pub aux_after_backward: Tensors,
+    /// Names and values, accumulated over the steps.
+    #[serde(default)]
+    pub metric: Vec<(String, f64)>,
     #[serde(default)]
     pub states_seen: Vec<Tensor>,
     #[serde(default)]
@@ -57,6 +65,8 @@ pub struct Files {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Scenario {
     pub params_init: Tensors,
+    #[serde(default)]
+    pub aux_init: Tensors,
     pub steps: Vec<Step>,
     pub files: Files,
 }

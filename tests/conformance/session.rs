@@ -1,6 +1,7 @@
 //! A scenario's network, planned from MXNet's symbol.json and bound on the host.
 
 use tinpail::optim::Sgd;
+use tinpail::plan::ParamKind;
 use tinpail::{BucketingModule, Registry};
 use tinpail_convert::{AlignedBlob, Kind, Weights};
 use tinpail_plan::symbol::Net;
@@ -34,12 +35,19 @@ pub fn bucketing<F: Fn(u32) -> Result<Net, Error>>(
 
 /// The blob of the scenario's initial parameters.
 pub fn blob(plan: &PlanFile, params: &Tensors) -> AlignedBlob {
+    blob_with_aux(plan, params, &Tensors::new())
+}
+
+/// The same with its auxiliary states.
+pub fn blob_with_aux(plan: &PlanFile, params: &Tensors, aux: &Tensors) -> AlignedBlob {
     let mut weights = Weights::new();
-    for (name, tensor) in params {
+    let params = params.iter().map(|param| (Kind::Arg, param));
+    let aux = aux.iter().map(|aux| (Kind::Aux, aux));
+    for (kind, (name, tensor)) in params.chain(aux) {
         let tensor = tinpail_convert::Tensor::new(tensor.shape.clone(), tensor.data.clone());
         let tensor = tensor.expect("shape and data agree");
         weights
-            .push(Kind::Arg, name.clone(), tensor)
+            .push(kind, name.clone(), tensor)
             .expect("names differ");
     }
     AlignedBlob::new(&tinpail_convert::blob(plan, &weights).expect("a blob"))
@@ -48,7 +56,20 @@ pub fn blob(plan: &PlanFile, params: &Tensors) -> AlignedBlob {
 /// Asserts that every parameter is MXNet's.
 #[track_caller]
 pub fn assert_params(what: &str, module: &Module<'_>, plan: &PlanFile, mxnet: &Tensors) {
-    for (index, param) in plan.params.iter().enumerate() {
+    assert_kind(what, module, plan, mxnet, ParamKind::Argument);
+}
+
+/// Asserts that every parameter of a kind is MXNet's.
+#[track_caller]
+pub fn assert_kind(
+    what: &str,
+    module: &Module<'_>,
+    plan: &PlanFile,
+    mxnet: &Tensors,
+    kind: ParamKind,
+) {
+    let params = plan.params.iter().zip(&plan.plan.params).enumerate();
+    for (index, (param, _)) in params.filter(|(_, (_, placed))| placed.kind == kind) {
         let ours = module.get_params(index).expect("a parameter");
         assert_close(&format!("{what} {}", param.name), ours, &mxnet[&param.name]);
     }
@@ -59,9 +80,13 @@ pub fn assert_params(what: &str, module: &Module<'_>, plan: &PlanFile, mxnet: &T
 pub fn assert_params_file(scenario: &Scenario, module: &Module<'_>, plan: &PlanFile) {
     let bytes = oracle::read(&scenario.files.params);
     let saved = tinpail_convert::params::read(&bytes).expect("MXNet's .params");
-    for (index, param) in plan.params.iter().enumerate() {
+    for (index, (param, placed)) in plan.params.iter().zip(&plan.plan.params).enumerate() {
         let ours = module.get_params(index).expect("a parameter");
-        let tensor = saved.arg(&param.name).expect("a saved parameter");
+        let tensor = match placed.kind {
+            ParamKind::Argument => saved.arg(&param.name),
+            ParamKind::Auxiliary => saved.aux(&param.name),
+        };
+        let tensor = tensor.expect("a saved parameter");
         let mxnet = Tensor {
             shape: tensor.shape().to_vec(),
             data: tensor.data().to_vec(),

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod convolutional;
 mod file;
 mod graph;
 mod placement;
