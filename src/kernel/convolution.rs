@@ -211,8 +211,14 @@ impl Convolution {
     /// Filter after filter, each with the number of its group.
     fn with_groups<T>(self, filters: impl Iterator<Item = T>) -> impl Iterator<Item = (usize, T)> {
         let per_group = self.filters;
-        let groups = (0..self.groups).flat_map(move |g| core::iter::repeat_n(g, per_group));
-        groups.zip(filters)
+        let (mut group, mut seen) = (0usize, 0usize);
+        filters.map(move |filter| {
+            if seen == per_group {
+                (group, seen) = (group.saturating_add(1), 0);
+            }
+            seen = seen.saturating_add(1);
+            (group, filter)
+        })
     }
 
     /// Filter `f`, of `group`, of [`Self::grad`].

@@ -163,6 +163,7 @@ fn fit_score_and_predict_give_mxnets_events_and_numbers() {
     let oracle: Oracle = serde_json::from_slice(&oracle::read("g_fit.json")).expect("g_fit.json");
     let scenario = Scenario {
         params_init: oracle.params_init.clone(),
+        aux_init: Tensors::new(),
         steps: Vec::new(),
         files: oracle.files.clone(),
     };

@@ -1,10 +1,14 @@
 //! Kernels on slices of any length with sizes of any kind: they return.
 
 use super::{Values, config, update};
+use crate::kernel::convolution::{ChannelSums, Convolution};
 use crate::kernel::dense::{self, Dense};
+use crate::kernel::norm::{self, Lrn, Norm};
+use crate::kernel::pooling::{Divisor, Pooling, Power};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::rows::Strided;
 use crate::kernel::softmax::{Loss, Normalization, Softmax};
+use crate::kernel::window::Axis;
 use crate::kernel::{embedding, gru, layout, lstm, reduce, rnn, sequence};
 use crate::math::Math;
 use crate::optim::Sgd;
@@ -41,6 +45,40 @@ proptest! {
         let _ = shape.update(delta, &b, &c, &mut e, &mut g, update(sgd, &mut f, s[5]));
         dense::bias_grad(delta, s[4], &mut e);
         let _ = dense::bias_update(delta, s[4], &mut e, update(sgd, &mut f, s[5]));
+
+        let axis = |i: usize| Axis {
+            input: s[i % 6],
+            output: s[(i + 1) % 6],
+            kernel: s[(i + 2) % 6],
+            stride: s[(i + 3) % 6],
+            pad: s[(i + 4) % 6],
+            dilate: s[(i + 5) % 6],
+        };
+        let shape = Convolution { channels: s[3], filters: s[4], groups: s[5], height: axis(0), width: axis(2) };
+        shape.forward(&a, &b, &c, &mut e);
+        shape.backward_data(&a, &b, &mut e);
+        shape.grad(&a, &b, &mut e);
+        let _ = shape.update(&a, &b, &mut e, &mut g, update(sgd, &mut f, s[5]));
+        let sums = ChannelSums { channels: s[0], inner: s[1] };
+        sums.grad(&a, &mut e);
+        let _ = sums.update(&a, &mut e, update(sgd, &mut f, s[5]));
+        let shape = Pooling { height: axis(1), width: axis(4) };
+        shape.max_forward(&a, &mut e);
+        shape.max_backward(&a, &b, &mut e);
+        shape.average_forward(&a, &mut e, Divisor::Padded);
+        shape.average_backward(&a, &mut e, Divisor::Inputs);
+        shape.lp_forward(&a, &mut e, Power::Three, math);
+        shape.lp_backward(&a, &b, &mut e, Power::Two, math);
+        let shape = Norm { axis: s[0], inner: s[1], eps: 0.1 };
+        shape.batch_moments(&a, &mut e, &mut f);
+        shape.batch_apply(&a, &b, &c, &d, &mut e, math);
+        shape.batch_backward(&a, &b, &c, &d, &mut e, &mut f, &mut g, flags[0], math);
+        norm::follow(&a, &mut e, 0.9);
+        shape.layer_forward(&a, &b, &c, &mut e, math);
+        shape.layer_backward(&a, &b, &mut e, &mut f, &mut g, math);
+        let shape = Lrn { channels: s[0], inner: s[1], nsize: s[2], alpha: 0.1, beta: 0.5, knorm: 2.0 };
+        shape.forward(&a, &mut e, &mut f, math);
+        shape.backward(&a, &b, &c, &mut e, &mut f, math);
 
         let keep = match flags {
             [true, ..] => Keep::All,

@@ -1,6 +1,8 @@
 //! BatchNorm, LayerNorm and LRN.
 
-use tinpail_plan::symbol::{Act, BatchNorm, Convolution, FullyConnected, LayerNorm, Lrn};
+use tinpail_plan::symbol::{
+    Act, BatchNorm, Convolution, FullyConnected, LayerNorm, Lrn, PoolType, Pooling,
+};
 use tinpail_plan::{Net, Symbols};
 
 use crate::row::Row;
@@ -36,14 +38,8 @@ fn blocks(key: usize) -> Net {
         y = s.batch_norm(&format!("bn{block}"), y, FREE);
         y = s.activation(&format!("relu{block}"), y, Act::Relu);
     }
-    let y = s.fully_connected(
-        "fc",
-        y,
-        FullyConnected {
-            flatten: false,
-            ..FullyConnected::new(2)
-        },
-    );
+    let y = s.pooling("mean", y, Pooling::global(PoolType::Avg));
+    let y = s.fully_connected("fc", y, FullyConnected::new(2));
     s.net([y]).data("data", [0, 2, key])
 }
 

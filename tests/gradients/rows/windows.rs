@@ -92,8 +92,8 @@ fn residual(_: usize) -> Net {
 }
 
 pub fn rows() -> Vec<Row> {
-    let of = Convolution::new::<[usize; 1]>;
-    let plane = Convolution::new::<[usize; 2]>;
+    let of = |kernel: [usize; 1], filters| Convolution::new(kernel, filters);
+    let plane = |kernel: [usize; 2], filters| Convolution::new(kernel, filters);
     let mut rows = vec![
         Row::new("conv 1-D", conv(of([3], 4), &[2, 7])),
         Row::new("conv 1-D fixed weight", conv(of([3], 4), &[2, 7])).fixed(&["conv_weight"]),

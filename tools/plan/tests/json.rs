@@ -4,7 +4,10 @@ mod common;
 
 use common::{cases, operators, repository, symbol};
 use serde_json::{Value, json};
-use tinpail_plan::symbol::{Act, Hints, Mode, Normalization, ScalarOp, SoftmaxOutput};
+use tinpail_plan::symbol::{
+    Act, BatchNorm, Hints, Mode, Normalization, PoolType, Pooling, PoolingConvention, ScalarOp,
+    SoftmaxOutput,
+};
 use tinpail_plan::{Error, Op, json as reader};
 
 /// A file of one operator over the variables `inputs`.
@@ -173,6 +176,28 @@ fn aliases_and_defaults() {
         op("Activation", json!({"act_type": "softrelu"}), 1),
         Op::Activation(Act::SoftRelu)
     );
+    let halves = Pooling {
+        stride: vec![2],
+        pooling_convention: PoolingConvention::Full,
+        ..Pooling::new(PoolType::Lp(2), [2])
+    };
+    let named = json!({"pool_type": "lp", "p_value": "2", "kernel": "(2,)", "stride": "(2L,)",
+        "pooling_convention": "full", "layout": "None", "count_include_pad": "None"});
+    let numbered = json!({"pool_type": "3", "p_value": "2", "kernel": "[2]", "stride": "2",
+        "pooling_convention": "1"});
+    for attrs in [named, numbered] {
+        assert_eq!(op("Pooling", attrs, 1), Op::Pooling(halves.clone()));
+    }
+    let global = op(
+        "Pooling",
+        json!({"global_pool": "True", "pool_type": "max"}),
+        1,
+    );
+    assert_eq!(global, Op::Pooling(Pooling::global(PoolType::Max)));
+    assert_eq!(
+        op("BatchNorm", json!({}), 5),
+        Op::BatchNorm(BatchNorm::default())
+    );
     assert_eq!(op("Dropout", json!({}), 1), Op::Dropout { p: 0.5 });
     assert_eq!(
         op("Concat", json!({"num_args": "2"}), 2),
@@ -231,13 +256,69 @@ fn aliases_and_defaults() {
     );
 }
 
+/// Before 0.9 auxiliary states were not in the file.
+#[test]
+fn an_old_batch_norm_reads_its_moving_statistics() {
+    let net = reader::read(&file("BatchNorm", json!({}), 3)).expect("a network");
+    let Some(it) = net.nodes.iter().find(|node| node.name == "it") else {
+        panic!("no node");
+    };
+    let moving = it.inputs[3..].iter().map(|input| net.node(*input));
+    let moving: Vec<_> = moving
+        .map(|node| (node.name.as_str(), node.hints.init.as_deref()))
+        .collect();
+    let expected = [
+        ("it_moving_mean", Some(r#"["zero", {}]"#)),
+        ("it_moving_var", Some(r#"["one", {}]"#)),
+    ];
+    assert_eq!(moving, expected);
+}
+
+#[test]
+fn windows_and_norms_that_are_refused() {
+    for (op, attrs, inputs, message) in [
+        (
+            "Convolution",
+            json!({"kernel": "(3, 3, 3)", "num_filter": "2"}),
+            3,
+            "it: kernel = [3, 3, 3]: only windows of one or two axes are supported",
+        ),
+        (
+            "Convolution",
+            json!({"kernel": "(3,)", "num_filter": "2", "layout": "NWC"}),
+            3,
+            "it: layout = \"NWC\" is not supported",
+        ),
+        (
+            "Pooling",
+            json!({"kernel": "(3,)", "stride": "(1, 1)"}),
+            1,
+            "it: stride = [1, 1] for a kernel of 1 axes",
+        ),
+        (
+            "Pooling",
+            json!({"kernel": "(3,)", "pool_type": "lp"}),
+            1,
+            "it: p_value = None: only 1, 2 and 3 are possible",
+        ),
+        (
+            "BatchNorm",
+            json!({"output_mean_var": "True"}),
+            5,
+            "it: output_mean_var = True is not supported",
+        ),
+    ] {
+        refused(op, attrs, inputs, message);
+    }
+}
+
 #[test]
 fn what_is_not_supported_says_so() {
     refused(
-        "Convolution",
+        "Deconvolution",
         json!({}),
         1,
-        "operator Convolution of node it is not supported",
+        "operator Deconvolution of node it is not supported",
     );
     let error = reader::read(&file("SequenceReverse", json!({}), 1)).unwrap_err();
     assert!(

@@ -32,7 +32,10 @@ pub fn write(net: &Net) -> Result<String, Error> {
             let pairs = attrs.iter().map(|(key, value)| (*key, quoted(value)));
             fields.push(("attrs", object(pairs.collect(), 3, attrs.len() > 1)));
         }
-        let inputs = entries(node.inputs.iter().map(entry), 3);
+        let inputs = node.inputs.iter().enumerate();
+        let inputs =
+            inputs.map(|(position, sym)| entry(sym, node.op.is_auxiliary(position).into()));
+        let inputs = entries(inputs, 3);
         fields.push(("inputs", inputs));
         nodes.push(object(fields, 2, true));
     }
@@ -44,7 +47,10 @@ pub fn write(net: &Net) -> Result<String, Error> {
             "arg_nodes",
             entries(variables.map(|(at, _)| at.to_string()), 1),
         ),
-        ("heads", entries(net.heads.iter().map(entry), 1)),
+        (
+            "heads",
+            entries(net.heads.iter().map(|head| entry(head, 0)), 1),
+        ),
         ("attrs", r#"{"mxnet_version": ["int", 10901]}"#.into()),
     ];
     Ok(object(fields, 0, true))
@@ -52,8 +58,8 @@ pub fn write(net: &Net) -> Result<String, Error> {
 
 /// A value that an operator reads, or a head: node, output, version. MXNet counts versions for what an operator
 /// writes to; it reads any.
-fn entry(sym: &Sym) -> String {
-    format!("[{}, {}, 0]", sym.node.0, sym.output)
+fn entry(sym: &Sym, version: u32) -> String {
+    format!("[{}, {}, {version}]", sym.node.0, sym.output)
 }
 
 fn quoted(text: &str) -> String {
