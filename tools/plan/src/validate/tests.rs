@@ -407,6 +407,7 @@ fn lowered(train: Train) -> Code {
     let setting = Setting {
         roles: &roles,
         trainable: &vec![true; param_lens.len()],
+        auxiliary: &[],
         param_lens: &param_lens,
         state_arrays: 1,
         train,
