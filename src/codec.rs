@@ -86,21 +86,27 @@ const MINUS: u32 = 0b10;
 const ZERO: u32 = 0b00;
 
 /// What cannot be compressed or expanded. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CodecError {
     /// The threshold is zero, negative, infinite or NaN.
+    #[error("the threshold is not positive and finite")]
     Threshold,
     /// The residual has another number of values than the gradient.
+    #[error("the residual needs {needed} values, it has {found}")]
     Residual { needed: usize, found: usize },
     /// Another number of words than the values take.
+    #[error("the values take {needed} words, there are {found}")]
     Words { needed: usize, found: usize },
     /// A gradient, or its sum with the residual, is infinite or NaN: it would stay in the residual for ever.
+    #[error("gradient {at}, or its sum with the residual, is not finite")]
     NotFinite { at: usize },
     /// Value `at` has the code 01.
+    #[error("value {at} has the code 01")]
     Code { at: usize },
     /// The rest of the last word is not 00.
+    #[error("the rest of the last word is not 0")]
     Padding,
 }
 

@@ -7,20 +7,30 @@ use crate::optim::Kind;
 use crate::plan::BucketIndex;
 
 /// `bind` refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BindError {
     /// The arena has fewer elements than the plan needs.
+    #[error("the plan needs an arena of {needed} elements, this one has {found}")]
     Arena { needed: usize, found: usize },
     /// The plan was made for functions that this build lacks (feature `libm` or `micromath`), or for another
     /// version of the recipe.
+    #[error(
+        "the plan was made for another version of the recipe, or for functions that this build lacks"
+    )]
     Recipe,
     /// The plan reserves the state of one optimizer, the model runs another.
+    #[error("the plan is for the optimizer {plan:?}, the model has {model:?}")]
     Optimizer { plan: Kind, model: Kind },
     /// The plan's default bucket, a parameter or a state lies outside of the plan.
+    #[error("the default bucket, a parameter or a state lies outside of the plan")]
     Plan,
+    /// Parameter `index` is frozen: it lies in a blob, and there is none.
+    #[error("parameter {index} is frozen: it lies in a blob, and there is none")]
+    Frozen { index: usize },
     /// The parameters.
+    #[error("the parameters: {0}")]
     Blob(BlobError),
 }
 
@@ -31,26 +41,30 @@ impl From<BlobError> for BindError {
 }
 
 /// `switch_bucket` refuses: the model has only `buckets` of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("there is no bucket {}, only {buckets}", .index.0)]
 pub struct NoBucket {
     pub index: BucketIndex,
     pub buckets: usize,
 }
 
 /// A batch does not fit its bucket. `port` is the position among the data, or among the labels (`side`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BatchError {
+    #[error("{0}")]
     Bucket(NoBucket),
     /// Another number of data inputs, or of labels: training needs all of them, inference all or none.
+    #[error("the bucket has {needed} {side} inputs, the batch {found}")]
     Count {
         side: Side,
         needed: usize,
         found: usize,
     },
     /// Another number of elements.
+    #[error("{side} input {port} has {needed} elements, the batch {found}")]
     Len {
         side: Side,
         port: usize,
@@ -58,11 +72,10 @@ pub enum BatchError {
         found: usize,
     },
     /// f32 where integers are needed, or the reverse.
-    Kind {
-        side: Side,
-        port: usize,
-    },
+    #[error("{side} input {port} is of the other type: f32 or u16")]
+    Kind { side: Side, port: usize },
     /// A token, sequence length or class that the network does not have; `at` is the element.
+    #[error("element {at} of {side} input {port} is {value}, above {max} or below the least")]
     Range {
         side: Side,
         port: usize,
@@ -80,73 +93,98 @@ pub enum Side {
     Label,
 }
 
+impl core::fmt::Display for Side {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Side::Data => "data",
+            Side::Label => "label",
+        })
+    }
+}
+
 /// `forward` refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ForwardError {
+    #[error("{0}")]
     Batch(BatchError),
-    /// The plan is for inference.
+    /// The plan is for inference, or the module was told to be ([`for_training`](crate::BucketingModule::for_training)).
+    #[error("the plan, or the module as bound, is for inference")]
     NotForTraining,
-    /// An update overflowed; `set_all_params` or `load_params` repairs it.
+    /// An update overflowed, or the module was bound blank; `set_all_params`, `init_params` or `load_params` repairs it.
+    #[error("the parameters are not good: they must be set, initialised or loaded anew")]
     Poisoned,
+    #[error("{0}")]
     Fault(Fault),
 }
 
 /// `backward` refuses. But for [`BackwardError::Fault`], nothing is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BackwardError {
     /// No `forward(.., true)` stands: none came, or an inference or another backward came after it.
+    #[error("no forward for training stands")]
     NoForward,
     /// The forward was another bucket's.
+    #[error("the forward was of bucket {}, the current one is {}", .forward.0, .current.0)]
     OtherBucket {
         forward: BucketIndex,
         current: BucketIndex,
     },
     /// Another number of head gradients than there are heads that are no losses.
-    HeadCount {
-        needed: usize,
-        found: usize,
-    },
+    #[error("{needed} head gradients are needed, {found} were given")]
+    HeadCount { needed: usize, found: usize },
     /// A head gradient of another length, or not f32.
+    #[error("head gradient {head} has {needed} elements of f32, {found} were given")]
     HeadLen {
         head: usize,
         needed: usize,
         found: usize,
     },
+    #[error("{0}")]
     Fault(Fault),
 }
 
 /// `update` refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UpdateError {
     /// No backward stands.
+    #[error("no backward stands")]
     NoBackward,
     /// The backward was another bucket's.
+    #[error("the backward was of bucket {}, the current one is {}", .backward.0, .current.0)]
     OtherBucket {
         backward: BucketIndex,
         current: BucketIndex,
     },
     /// `init_optimizer` has not been called.
+    #[error("init_optimizer has not been called")]
     NoOptimizer,
     /// A loss, delta or gradient is infinite or NaN. No weight was changed.
+    #[error("a loss, delta or gradient is not finite; no weight was changed")]
     NotFinite,
     /// An update overflowed after others were committed: the module is poisoned until its parameters
     /// are set or loaded anew.
+    #[error("a new weight is not finite: the parameters must be set or loaded anew")]
     Overflow,
+    #[error("{0}")]
     Fault(Fault),
 }
 
 /// A whole training step refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum StepError {
+    #[error("{0}")]
     Forward(ForwardError),
+    #[error("{0}")]
     Backward(BackwardError),
+    #[error("{0}")]
     Update(UpdateError),
 }
 
@@ -169,80 +207,101 @@ impl From<UpdateError> for StepError {
 }
 
 /// `fit` or `score` ends early; `E` is the iterator's error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LoopError<E> {
     /// The iterator.
+    #[error("the data: {0:?}")]
     Data(E),
     /// The iterator had no batch for this epoch: it is empty, or was not reset.
-    Empty {
-        epoch: u32,
-    },
+    #[error("the data has no batch for epoch {epoch}")]
+    Empty { epoch: u32 },
     /// A training step.
+    #[error("{0}")]
     Step(StepError),
     /// The forward of an evaluation.
+    #[error("{0}")]
     Forward(ForwardError),
+    #[error("{0}")]
     Metric(MetricError),
 }
 
 /// `predict` ends early; `E` is the iterator's error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PredictError<E> {
     /// The iterator.
+    #[error("the data: {0:?}")]
     Data(E),
+    #[error("{0}")]
     Forward(ForwardError),
     /// There is no output of this index.
-    Output {
-        index: usize,
-    },
+    #[error("there is no output {index}")]
+    Output { index: usize },
     /// The predictions up to this batch are more values than there is room for.
-    Room {
-        needed: usize,
-        found: usize,
-    },
+    #[error("the predictions so far are {needed} values, there is room for {found}")]
+    Room { needed: usize, found: usize },
 }
 
 /// A parameter, state or output is not there, or the values do not fit it. Nothing is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AccessError {
     /// There are only `count`.
+    #[error("there is no index {index}, only {count}")]
     Index { index: usize, count: usize },
     /// Another number of elements.
+    #[error("{needed} values are needed, {found} were given")]
     Len { needed: usize, found: usize },
     /// The parameter is frozen: it lies in flash.
+    #[error("parameter {index} lies in flash")]
     Frozen { index: usize },
     /// A value is infinite or NaN.
+    #[error("value {at} is not finite")]
     NotFinite { at: usize },
     /// No forward of this bucket (for gradients: no backward) made it yet.
+    #[error("no forward or backward of this bucket computed it")]
     NotComputed,
     /// The plan keeps no such thing: gradients need `Train::Held`, input gradients `inputs_need_grad`.
+    #[error("the plan keeps no such thing")]
     NotPlanned,
     /// A training step still reads it: finish the step, or drop the session, first.
+    #[error("a training step still reads it")]
     StepPending,
+    /// Trainable parameter `index` was given no values.
+    #[error("parameter {index} was given no values")]
+    Missing { index: usize },
     /// Another number of arrays.
+    #[error("{needed} arrays are needed, {found} were given")]
     Count { needed: usize, found: usize },
 }
 
 /// `save_params` fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SaveError<E> {
     /// The flash.
+    #[error("the flash: {0:?}")]
     Flash(E),
     /// The slots overlap, or end beyond 32-bit addresses.
+    #[error("the slots overlap, or end beyond 32-bit addresses")]
     Slots,
     /// A slot has fewer bytes than the parameters need.
+    #[error("the parameters need {needed} bytes, a slot has {found}")]
     SlotTooSmall { needed: usize, found: usize },
     /// The parameters are poisoned.
+    #[error("the parameters are not good: an update overflowed")]
     Poisoned,
     /// A parameter does not lie where the plan says.
+    #[error("a parameter does not lie where the plan says")]
     Plan,
+    /// The flash took the parameters, and gives back something else.
+    #[error("what was written reads back otherwise: {0}")]
+    NotKept(BlobError),
 }
 
 impl<E> From<WriteError<E>> for SaveError<E> {
@@ -256,15 +315,18 @@ impl<E> From<WriteError<E>> for SaveError<E> {
 
 /// `load_params` fails. Nothing is changed, unless the flash fails between two reads of the same bytes;
 /// then the module is poisoned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The flash: no slot could be read to its end and found good.
+    #[error("the flash: {0:?}")]
     Flash(E),
     /// The slots overlap, or end beyond 32-bit addresses.
+    #[error("the slots overlap, or end beyond 32-bit addresses")]
     Slots,
     /// Neither slot holds parameters of this model; the error is that of the first slot.
+    #[error("neither slot holds parameters of this model: {0}")]
     NoParams(BlobError),
 }
 

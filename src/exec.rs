@@ -8,19 +8,24 @@ use crate::plan::{Call, Kernel, Plan, Rows};
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
 /// mean that plan and firmware do not belong together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
     /// The model does not link this kernel.
+    #[error("the model does not link a kernel of the plan")]
     Kernel,
     /// An operand lies outside its space, or two overlap.
+    #[error("an operand lies outside its space, or two overlap")]
     Operand,
     /// An integer of the call is missing or has no meaning.
+    #[error("an integer of a call is missing or has no meaning")]
     Int,
     /// A value that must be finite is not; nothing was committed.
+    #[error("a value is not finite")]
     NotFinite,
     /// An update became infinite or NaN; rows before it are committed.
+    #[error("a new weight is not finite")]
     Overflow,
 }
 
@@ -28,7 +33,7 @@ pub enum Fault {
 pub struct Args<'x, 'm, O> {
     pub(crate) plan: &'x Plan<'x>,
     pub(crate) memory: &'x mut Memory<'m>,
-    pub(crate) call: Call,
+    pub(crate) call: &'x Call,
     pub(crate) context: &'x mut Context<'m, O>,
 }
 
@@ -119,7 +124,7 @@ pub(crate) fn run<'m, M: Model>(
         model.call(&mut Args {
             plan,
             memory,
-            call: *call,
+            call,
             context,
         })?;
     }

@@ -12,12 +12,15 @@
 //!                                               [kernel] the arithmetic; [optim] the update
 //!                                               [arena]  the memory; [error] what can be refused
 //!                                               [data], [metric], [callback]: what fit, score and
-//!                                               predict take; beside them [schedule], [codec]
+//!                                               predict take; [init], [monitor]; beside them
+//!                                               [schedule], [codec]
 //! ```
 //!
 //! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against
 //! its bucket once, and then only the plan's calls run: each resolves its operands to disjoint slices of
 //! the arena, of flash or of the caller's batch, and hands them to one kernel.
+//!
+//! [`mxnet`] has each member of MXNet's module, and where it is here.
 //!
 //! # Features
 //!
@@ -39,6 +42,9 @@ extern crate std;
 #[cfg(target_endian = "big")]
 compile_error!("blobs are little endian and read in place");
 
+#[doc = include_str!("mxnet.md")]
+pub mod mxnet {}
+
 pub mod arena;
 pub mod blob;
 pub mod callback;
@@ -46,11 +52,13 @@ pub mod codec;
 pub mod data;
 pub mod error;
 pub mod exec;
+pub mod init;
 pub mod kernel;
 pub mod math;
 pub mod metric;
 pub mod model;
 pub mod module;
+pub mod monitor;
 pub mod optim;
 pub mod plan;
 pub mod recipe;

@@ -7,49 +7,68 @@ use super::{ALIGN, CRC, DTYPE_F32, MAGIC, MAX_RANK, VERSION, align_words};
 use crate::plan::{Home, Plan};
 
 /// What is wrong with a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BlobError {
     /// It ends before its own length: `needed` bytes at least.
+    #[error("it ends before its {needed}th byte")]
     Truncated { needed: usize },
     /// It does not begin with [`MAGIC`].
+    #[error("it is no blob")]
     Magic,
     /// Made for another version of the layout.
+    #[error("its layout is version {found}")]
     Version { found: u16 },
     /// Made for other parameters: names, shapes, dtypes or layout differ.
+    #[error("it was made for other parameters: schema {found:#018x} in place of {expected:#018x}")]
     Schema { expected: u64, found: u64 },
     /// A number in the header cannot be read.
+    #[error("the number at byte {at} cannot be read")]
     Header { at: usize },
     /// A tensor whose index the plan does not have, or that is not in ascending order.
+    #[error("tensor {found} is not one of the plan, or comes twice")]
     Index { found: u16 },
     /// A tensor that is not f32.
+    #[error("tensor {index} has dtype {found}, not f32")]
     Dtype { index: u16, found: u8 },
     /// A tensor whose elements are not as many as the plan's.
+    #[error("tensor {index} has not {expected} elements")]
     Shape { index: u16, expected: u32 },
     /// A tensor that begins before the one before it ends.
+    #[error("tensor {index} begins before the one before it ends")]
     Overlap { index: u16 },
     /// A tensor that begins later than its place.
+    #[error("tensor {index} begins later than its place")]
     Hole { index: u16 },
     /// A parameter that is needed and is not there.
+    #[error("parameter {index} is not there")]
     Missing { index: u16 },
     /// The payload's length is not that of its tensors.
+    #[error("the payload has {found} bytes in place of {expected}")]
     Length { expected: usize, found: usize },
     /// The payload is not aligned to 16 bytes: in the blob, or the blob in memory.
+    #[error("the payload is not aligned to 16 bytes")]
     Misaligned,
     /// A byte was changed.
+    #[error("a byte was changed: the CRC is {found:#010x} in place of {expected:#010x}")]
     Crc { expected: u32, found: u32 },
     /// A weight is infinite or NaN; `at` is its byte in the blob.
+    #[error("the weight at byte {at} is not finite")]
     NotFinite { at: usize },
     /// Bytes follow the blob.
+    #[error("{bytes} bytes follow it")]
     Trailing { bytes: usize },
 }
 
 /// Why reading failed: the source itself, or what it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ReadFailure<E> {
+    #[error("the source: {0:?}")]
     Source(E),
+    #[error("{0}")]
     Blob(BlobError),
 }
 

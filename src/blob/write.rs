@@ -37,11 +37,14 @@ pub struct Entry<'d> {
 }
 
 /// Why a blob could not be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum WriteError<E> {
+    #[error("the sink: {0:?}")]
     Sink(E),
     /// The blob would not fit 32-bit offsets.
+    #[error("the blob would not fit 32-bit offsets")]
     TooLarge,
 }
 

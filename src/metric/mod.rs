@@ -136,31 +136,40 @@ impl Label for f32 {
 }
 
 /// An update is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MetricError {
     /// There is nothing to measure.
+    #[error("there is nothing to measure")]
     Empty,
     /// The predictions are not one row for each label, or not one value for each.
+    #[error("{predictions} predictions do not go with {labels} labels")]
     Len { labels: usize, predictions: usize },
     /// Label `at` has no prediction: the rows have `classes`.
+    #[error("label {at} is {label}, of {classes} classes")]
     Range {
         at: usize,
         label: u16,
         classes: usize,
     },
     /// Label `at` is the third class of a metric for two.
+    #[error("label {at}, {label}, is a third class")]
     NotBinary { at: usize, label: u16 },
     /// `TopK` needs rows of `needed` classes.
+    #[error("rows of {needed} classes are needed, these have {found}")]
     Classes { needed: usize, found: usize },
     /// f32 labels where integers are needed, or the reverse.
+    #[error("the labels are of the other type: f32 or u16")]
     Kind,
     /// The batch has not as many labels as there are outputs: [`Of`] picks one of each.
+    #[error("there are {labels} labels for {outputs} outputs")]
     Outputs { labels: usize, outputs: usize },
     /// There is no output of this index, or no forward computed it.
+    #[error("there is no output {index}")]
     Output { index: usize },
     /// There is no label of this index.
+    #[error("there is no label {index}")]
     Label { index: usize },
 }
 

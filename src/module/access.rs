@@ -107,9 +107,12 @@ impl<M: Model> BucketingModule<'_, M> {
 
     /// All parameters are good again. If they were not, neither is the optimizer's state.
     pub(super) fn repair(&mut self) {
-        if !core::mem::take(&mut self.poisoned) {
-            return;
+        if core::mem::take(&mut self.poisoned) {
+            self.zero_optimizer_state();
         }
+    }
+
+    pub(super) fn zero_optimizer_state(&mut self) {
         let plan = self.model.plan();
         for param in plan.params {
             if let Some(range) = param.state_range(plan.optimizer)
@@ -135,7 +138,7 @@ impl<M: Model> BucketingModule<'_, M> {
         params.filter_map(|(index, param)| (param.home != Home::Flash).then_some(index))
     }
 
-    fn check_param(&self, index: usize, values: &[f32]) -> Result<Span, AccessError> {
+    pub(super) fn check_param(&self, index: usize, values: &[f32]) -> Result<Span, AccessError> {
         if let Stage::Forwarded(_) = self.stage {
             return Err(AccessError::StepPending);
         }
@@ -319,7 +322,7 @@ fn check_values(needed: usize, values: &[f32]) -> Result<(), AccessError> {
     }
 }
 
-fn write(arena: &mut [f32], span: Span, values: &[f32]) -> Result<(), AccessError> {
+pub(super) fn write(arena: &mut [f32], span: Span, values: &[f32]) -> Result<(), AccessError> {
     let words = arena
         .get_mut(span.range())
         .ok_or(AccessError::NotComputed)?;

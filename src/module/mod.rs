@@ -9,13 +9,16 @@ mod access;
 mod callback;
 mod evaluate;
 mod fit;
+mod monitored;
 mod outputs;
+mod params;
 mod session;
 mod storage;
 
 pub use evaluate::{Prediction, Predictions, Score, Scored};
 pub use fit::{Fit, Fitted};
 pub use outputs::Outputs;
+pub use params::SetParams;
 pub use session::Session;
 pub use storage::{Slots, saved_len};
 
@@ -80,6 +83,7 @@ pub struct BucketingModule<'a, M: Model> {
     math: Math,
     current: BucketIndex,
     stage: Stage,
+    for_training: bool,
     poisoned: bool,
     /// Updates so far, counted from `begin_num_update`.
     num_update: u32,
@@ -163,6 +167,22 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
         }
         Self::bind_words(M::default(), arena.words(), blob)
     }
+
+    /// [`bind`](Self::bind) without a blob, for a network whose parameters are all trainable: they are not good until
+    /// [`init_params`](Self::init_params), [`set_all_params`](Self::set_all_params) or [`load_params`](Self::load_params).
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; the arena is unchanged then.
+    pub fn bind_blank<const WORDS: usize>(arena: &'a mut Arena<WORDS>) -> Result<Self, BindError> {
+        const {
+            assert!(
+                WORDS >= M::ARENA_WORDS,
+                "this arena is smaller than the plan's ARENA_WORDS"
+            );
+        }
+        Self::bind_blank_words(M::default(), arena.words())
+    }
 }
 
 impl<'a, M: Model> BucketingModule<'a, M> {
@@ -172,6 +192,19 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     ///
     /// [`BindError`]; the arena is unchanged then.
     pub fn bind_words(model: M, arena: &'a mut [f32], blob: &'a [u8]) -> Result<Self, BindError> {
+        Self::bind_to(model, arena, Some(blob))
+    }
+
+    /// [`bind_blank`](BucketingModule::bind_blank) for a model and an arena whose sizes are known only now.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; the arena is unchanged then.
+    pub fn bind_blank_words(model: M, arena: &'a mut [f32]) -> Result<Self, BindError> {
+        Self::bind_to(model, arena, None)
+    }
+
+    fn bind_to(model: M, arena: &'a mut [f32], blob: Option<&'a [u8]>) -> Result<Self, BindError> {
         let plan = model.plan();
         if !arena::fits(&plan, arena) {
             return Err(BindError::Arena {
@@ -193,7 +226,17 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         if plan.bucket(current).is_none() {
             return Err(BindError::Plan);
         }
-        let flash = Blob::from_bytes(blob, &plan)?.payload;
+        let flash = match blob {
+            Some(blob) => Blob::from_bytes(blob, &plan)?.payload,
+            None => &[],
+        };
+        let frozen = |param: &crate::plan::Param| param.home == Home::Flash;
+        if blob.is_none()
+            && let Some(index) = plan.params.iter().position(frozen)
+        {
+            return Err(BindError::Frozen { index });
+        }
+        let poisoned = blob.is_none() && !plan.params.is_empty();
         let persistent = arena
             .get_mut(..plan.persistent_len as usize)
             .ok_or(BindError::Plan)?;
@@ -202,7 +245,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             Home::Arena(home) => {
                 let (home, start) = (home as usize, param.flash as usize);
                 let len = param.len as usize;
-                flash.get(start..start + len).is_some()
+                (blob.is_none() || flash.get(start..start + len).is_some())
                     && persistent.get(home..home + len).is_some()
             }
         });
@@ -227,7 +270,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             math,
             current,
             stage: Stage::Empty,
-            poisoned: false,
+            for_training: true,
+            poisoned,
             num_update: 0,
             begin_num_update: 0,
             steps: 0,
@@ -269,7 +313,77 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         Ok(())
     }
 
-    /// Whether an update overflowed, so that the parameters must be set or loaded anew.
+    /// Whether it trains: MXNet's `bind(for_training=False)` is `bind(..)?.for_training(false)`, on the same plan and arena.
+    /// Then a forward for training is refused, and with it backward and update.
+    pub fn for_training(self, for_training: bool) -> Self {
+        BucketingModule {
+            for_training,
+            ..self
+        }
+    }
+
+    /// Whether it trains: MXNet's attribute `for_training`.
+    pub fn is_for_training(&self) -> bool {
+        self.for_training && self.model.plan().train != Train::None
+    }
+
+    /// Whether the current bucket's training gives input gradients: MXNet's attribute `inputs_need_grad`.
+    pub fn inputs_need_grad(&self) -> bool {
+        let plan = self.model.plan();
+        let bucket = plan.bucket(self.current);
+        bucket.is_some_and(|bucket| !bucket.train.input_grads.is_empty())
+    }
+
+    /// Whether `init_optimizer` has been called: MXNet's attribute `optimizer_initialized`.
+    pub fn is_optimizer_initialized(&self) -> bool {
+        self.optimizer.is_some()
+    }
+
+    /// Binds anew, keeping the parameters: MXNet's `force_rebind`. States, gradients and the optimizer's state are zero, the
+    /// optimizer must be initialised again, and the default bucket is current. (A module that is dropped gives its arena
+    /// back: another can then be bound to it.)
+    pub fn rebind(&mut self) {
+        let plan = self.model.plan();
+        for span in plan.states {
+            if let Some(words) = self.arena.get_mut(span.range()) {
+                words.fill(0.0);
+            }
+        }
+        self.zero_grads();
+        self.zero_optimizer_state();
+        self.optimizer = None;
+        self.num_update = 0;
+        self.begin_num_update = 0;
+        self.current = BucketIndex(self.model.plan().default_bucket);
+        self.stage = Stage::Empty;
+    }
+
+    /// The same module of another model over the same plan.
+    fn with_model<N>(self, other: impl FnOnce(M) -> N) -> BucketingModule<'a, N>
+    where
+        N: Model<Optimizer = M::Optimizer>,
+    {
+        BucketingModule {
+            model: other(self.model),
+            arena: self.arena,
+            flash: self.flash,
+            optimizer: self.optimizer,
+            math: self.math,
+            current: self.current,
+            stage: self.stage,
+            for_training: self.for_training,
+            poisoned: self.poisoned,
+            num_update: self.num_update,
+            begin_num_update: self.begin_num_update,
+            steps: self.steps,
+            dropout_seed: self.dropout_seed,
+            seeded_at: self.seeded_at,
+            step_seed: self.step_seed,
+        }
+    }
+
+    /// Whether an update overflowed, so that the parameters must be set or loaded anew; so they must after
+    /// [`bind_blank`](BucketingModule::bind_blank). Otherwise MXNet's `params_initialized` is true.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
     }
@@ -324,7 +438,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let plan = self.model.plan();
         let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
         let program = if is_train { bucket.train } else { bucket.infer };
-        if is_train && plan.train == Train::None {
+        if is_train && !self.is_for_training() {
             return Err(ForwardError::NotForTraining);
         }
         if self.poisoned {

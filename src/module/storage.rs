@@ -47,7 +47,7 @@ impl<M: Model> BucketingModule<'_, M> {
         saved_len(self.model.plan().params)
     }
 
-    /// Writes the trainable parameters to the slot that does not hold the newest ones.
+    /// Writes the trainable parameters to the slot that does not hold the newest ones, and reads back what it wrote.
     ///
     /// # Errors
     ///
@@ -105,7 +105,13 @@ impl<M: Model> BucketingModule<'_, M> {
         });
         let mut sink = FlashSink::new(flash, at);
         blob::write(&mut sink, plan.schema, sequence, entries)?;
-        sink.finish().map_err(SaveError::Flash)
+        sink.finish().map_err(SaveError::Flash)?;
+        // A worn flash takes bytes and gives back others: better known now than at the next start.
+        match slot(flash, at, slots.len, &plan) {
+            Ok(_) => Ok(()),
+            Err(Bad::Blob(error)) => Err(SaveError::NotKept(error)),
+            Err(Bad::Flash(error)) => Err(SaveError::Flash(error)),
+        }
     }
 
     /// Reads the newest parameters from the slots into the arena. The optimizer's state and the states are

@@ -94,17 +94,21 @@ pub enum WarmupMode {
 }
 
 /// A schedule is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ScheduleError {
     /// `warmup_begin_lr` is above `base_lr`.
+    #[error("warmup_begin_lr is above base_lr")]
     Warmup,
     /// Step `at` is 0, or not after the one before it; or there is none.
+    #[error("step {at} is 0, or not after the one before it")]
     Step { at: usize },
     /// The factor is above 1, or not a number.
+    #[error("the factor is above 1, or not a number")]
     Factor,
     /// `max_update` is 0, or equal to `warmup_steps`.
+    #[error("max_update is 0, or equal to warmup_steps")]
     MaxUpdate,
 }
 

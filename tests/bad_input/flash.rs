@@ -40,6 +40,8 @@ pub struct Flash {
     pub unreadable_at: Option<usize>,
     /// Bytes that no read gets past, as after a write that was cut on a flash with error correction.
     pub unreadable_until_erased: Option<std::ops::Range<usize>>,
+    /// The four bytes from here on lose these bits when they are written.
+    pub weak: Option<(usize, u8)>,
 }
 
 impl Flash {
@@ -52,6 +54,7 @@ impl Flash {
             cut_at: None,
             unreadable_at: None,
             unreadable_until_erased: None,
+            weak: None,
         }
     }
 
@@ -146,6 +149,14 @@ impl NorFlash for Flash {
         }
         let (done, outcome) = self.powered(bytes.len());
         self.bytes[at..at + done].copy_from_slice(&bytes[..done]);
+        if let Some((weak, lost)) = self.weak
+            && at <= weak
+            && weak + 4 <= at + done
+        {
+            self.bytes[weak..weak + 4].iter_mut().for_each(|byte| {
+                *byte &= !lost;
+            });
+        }
         outcome
     }
 }

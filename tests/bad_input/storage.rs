@@ -348,8 +348,10 @@ fn the_errors_of_the_flash_are_passed_on() {
         module.load_params(&mut whole, SLOTS).expect("loaded");
         let reads = whole.reads();
         let mut whole = whole.clone().reset();
-        module.save_params(&mut whole, SLOTS).expect("saved");
-        // Saving looks at both slots and copies nothing.
+        whole.cut_at = Some((0, 0));
+        let outcome = module.save_params(&mut whole, SLOTS);
+        assert_eq!(outcome, Err(SaveError::Flash(FlashError::PowerCut)));
+        // Before it erases, saving looks at both slots and copies nothing.
         (whole.reads(), reads)
     });
     assert!(looked < reads);
@@ -451,4 +453,22 @@ fn saved_parameters_survive_a_plan_with_other_buckets() {
             assert_eq!(filled(module), 2.0);
         });
     }
+}
+
+#[test]
+fn a_flash_that_keeps_something_else_is_found_out() {
+    let file = net::plan(Train::Fused);
+    let mut flash = saved_twice(&file);
+    booted(&file, |module| {
+        fill(&file, module, 3.0);
+        // In the payload of the first slot, which is written next; 3.0 ends in 0x40.
+        flash.weak = Some((16 + 256, 0x40));
+        let outcome = module.save_params(&mut flash, SLOTS);
+        let Err(SaveError::NotKept(error)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(matches!(error, BlobError::Crc { .. }), "{error:?}");
+        module.load_params(&mut flash, SLOTS).expect("loaded");
+        assert_eq!(filled(module), 2.0);
+    });
 }

@@ -4,15 +4,31 @@
 #![no_std]
 #![no_main]
 
+use core::cell::RefCell;
 use core::hint::black_box;
+use core::ops::ControlFlow;
 
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use tinpail::callback::{Checkpoint, Speed, Speedometer, on_batch_end, on_eval_end};
+use tinpail::data::{DataBatch, DataIter, Fill, Filler, SliceIter};
 use tinpail::error::{AccessError, StepError};
+use tinpail::init::{
+    Bilinear, Initializer, LstmBias, MsraPrelu, Normal, Orthogonal, ParamShape, Pcg32, Role,
+    Uniform, Xavier,
+};
+use tinpail::math::Math;
+use tinpail::metric::{
+    Accuracy, Average, CrossEntropy, Evaluate, F1, Loss, Mcc, Mse, Of, Pearson, Perplexity, Rmse,
+};
+use tinpail::module::SetParams;
+use tinpail::monitor::{Seen, norm};
 use tinpail::optim::Sgd;
 use tinpail::plan::Plan;
-use tinpail::{Arena, Batch, BucketIndex, BucketingModule, Model, Registry, Slots, Tensor};
+use tinpail::{
+    Arena, Batch, BucketIndex, BucketingModule, Fit, Model, Registry, Score, Slots, Tensor,
+};
 
 unsafe extern "C" {
     // Defined nowhere.
@@ -148,13 +164,149 @@ fn every_method<M: Model<Optimizer = Sgd>>(mut module: BucketingModule<'_, M>) -
     black_box(module.trainable().count());
     module.save_params(&mut flash, slots).ok()?;
     module.load_params(&mut flash, slots).ok()?;
-    Some(sum)
+    black_box(loops(&mut module, &mut flash, slots));
+    black_box(initial_values(&mut module, index));
+
+    let worst = RefCell::new(0f32);
+    let monitor = RefCell::new(|seen: Seen<'_>| {
+        let size = norm(seen.output, Math::default()) * seen.call as f32;
+        worst.replace(black_box(size));
+    });
+    let mut module = module
+        .for_training(black_box(true))
+        .install_monitor(&monitor);
+    module.train_step(&batch).ok()?;
+    let mut module = module.uninstall_monitor();
+    black_box((module.is_for_training(), module.inputs_need_grad()));
+    black_box((module.is_optimizer_initialized(), module.is_poisoned()));
+    module.rebind();
+    Some(sum + worst.take())
+}
+
+/// A source of batches about which nothing is known.
+fn source<'a>(data: &'a mut [f32], label: &'a mut [u16]) -> impl DataIter<Error = Failed> + 'a {
+    Filler::new(
+        data,
+        label,
+        |number, data: &mut [f32], label: &mut [u16]| {
+            let (data, label) = (black_box(data).len(), black_box(label).len());
+            let fill = Fill {
+                bucket: black_box(BucketIndex(0)),
+                data,
+                label,
+                pad: black_box(1),
+            };
+            match black_box(number) {
+                0 => Ok(Some(fill)),
+                1 => Err(Failed),
+                _ => Ok(None),
+            }
+        },
+    )
+}
+
+/// fit, score, predict, with every metric and callback.
+fn loops<M: Model>(
+    module: &mut BucketingModule<'_, M>,
+    flash: &mut Flash,
+    slots: Slots,
+) -> Option<f64> {
+    let (mut classes, mut held_out) = ([0u16; 8], [0u16; 8]);
+    let mut data = source(words(), &mut classes);
+    let mut eval = source(words(), &mut held_out);
+    let math = Math::default();
+    let of = |label| Of {
+        metric: Loss::new(),
+        label,
+        output: black_box(0),
+    };
+    let mut metrics = (
+        (
+            Accuracy::new(),
+            CrossEntropy::default(),
+            of(black_box(None)),
+        ),
+        (
+            Perplexity::new(black_box(Some(1)), math),
+            F1::new(black_box(Average::Macro)),
+            Mcc::new(Average::Micro, math),
+        ),
+    );
+    let mut validation = (Mse::new(), Rmse::new(math), Pearson::new(math));
+    let mut callbacks = (
+        Speedometer::new(
+            black_box(2),
+            black_box(1000),
+            || black_box(7),
+            |speed: Speed, metric: &dyn Evaluate| {
+                black_box((speed.samples_per_second, metric.local(black_box(0))));
+            },
+        ),
+        Checkpoint::new(flash, slots, black_box(2)),
+        on_batch_end(|module: &mut BucketingModule<'_, M>, event, metric| {
+            black_box((module.current_bucket(), event.nbatch, metric.global(1)));
+            black_box(ControlFlow::Continue(()))
+        }),
+        on_eval_end(|_, _, _| black_box(ControlFlow::Break(()))),
+    );
+    let fit = Fit::new(&mut data, &mut metrics, black_box(3))
+        .begin_epoch(black_box(1))
+        .eval_data(&mut eval)
+        .validation_metric(&mut validation)
+        .callback(&mut callbacks);
+    black_box(module.fit(fit).ok());
+    let score = Score::new(&mut data, &mut metrics).num_batch(black_box(4));
+    black_box(module.score(score.callback(&mut callbacks)).ok());
+    black_box(callbacks.1.result().ok());
+    black_box(module.predict(&mut data, black_box(0), words()).ok());
+    let all = [DataBatch::new(BucketIndex(0), Tensor::F32(words())).with_pad(black_box(1))];
+    let mut slices = SliceIter::new(black_box(&all));
+    let mut predictions = module.iter_predict(&mut slices).ok()?;
+    while let Some(batch) = predictions.next_batch().ok()? {
+        black_box((batch.outputs.get(black_box(1)), batch.nbatch));
+    }
+    let batch = all.first()?.batch();
+    black_box(module.prepare(&batch).ok());
+    module.update_metric(&mut metrics, batch.label).ok()?;
+    Some(metrics.local(black_box(3)))
+}
+
+/// Every initializer, and setting some parameters.
+fn initial_values<M: Model>(module: &mut BucketingModule<'_, M>, index: usize) -> Option<()> {
+    let mut rng = Pcg32::new(black_box(1));
+    let shape: &[u32] = black_box(&[2, 3, 4]);
+    let rules: [&dyn Initializer; 7] = [
+        &Uniform::default(),
+        &Normal::default(),
+        &Xavier::default(),
+        &MsraPrelu::default(),
+        &Orthogonal::default(),
+        &LstmBias::default(),
+        &Bilinear,
+    ];
+    for rule in rules {
+        let shapes = [ParamShape {
+            role: black_box(Role::Weight),
+            shape,
+        }];
+        let shapes: &[ParamShape<'_>] = black_box(&shapes);
+        black_box(module.init_params(shapes, rule, &mut rng).ok());
+        black_box(module.init_param(index, shape, rule, &mut rng).ok());
+        black_box(rule.fill(shape, &mut rng, words()).ok());
+    }
+    let values: [(usize, &[f32]); 1] = [(index, words())];
+    let allow = SetParams {
+        allow_missing: black_box(true),
+        allow_extra: black_box(true),
+    };
+    module.set_params_from(black_box(&values), allow).ok()
 }
 
 /// Every kernel: nothing is known about the plan.
 fn registry() -> Option<f32> {
     let plan: &Plan<'static> = black_box(&speaker::all_layers::PLAN);
     let model = Registry::<Sgd>::new(*plan);
+    black_box(BucketingModule::bind_blank_words(model, words()).is_ok());
     every_method(BucketingModule::bind_words(model, words(), blob()).ok()?)
 }
 

@@ -1,0 +1,132 @@
+//! Watching what each call of the plan computes: MXNet's `Monitor`.
+//!
+//! A monitor is shown the outputs of every kernel call, after it ran. It is part of the model's type
+//! ([`install_monitor`](crate::BucketingModule::install_monitor)), so that a firmware without one has nothing of it.
+//!
+//! | MXNet | here |
+//! | --- | --- |
+//! | `interval`, `tic`, `toc` | the monitor's own: it sees every call, and knows what it counts |
+//! | `stat_func` | what the monitor computes of [`Seen::output`]; MXNet's default is [`norm`] |
+//! | `pattern`, names | [`Seen::call`], a row of the plan's calls; on the host `PlanFile::call_names` has the symbol of each row |
+//! | `monitor_all` | [`Seen::phase`]: calls of backward and update are shown as well |
+//!
+//! What is shown are the plan's calls, not the symbol's nodes: an activation in place is a call that changes its operand,
+//! a view is no call, and an unrolled cell is one call over all steps.
+
+use core::cell::RefCell;
+
+use crate::exec::{Args, Fault};
+use crate::math::Math;
+use crate::model::Model;
+use crate::plan::{Access, Kernel, Plan, Rows, Space};
+
+/// Something that is shown what calls compute. Every `FnMut(Seen)` is one.
+pub trait Monitor {
+    fn see(&mut self, seen: Seen<'_>);
+}
+
+impl<F: FnMut(Seen<'_>)> Monitor for F {
+    fn see(&mut self, seen: Seen<'_>) {
+        self(seen);
+    }
+}
+
+/// One operand that a call wrote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen<'x> {
+    /// The row of [`Plan::calls`].
+    pub call: usize,
+    pub kernel: Kernel,
+    pub phase: Phase,
+    /// The operand's position among the kernel's.
+    pub operand: usize,
+    pub output: &'x [f32],
+}
+
+/// What a call is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Phase {
+    Forward,
+    Backward,
+    /// The checks before an update.
+    Check,
+    Update,
+}
+
+impl Phase {
+    /// Of row `call`. Rows belong to one phase of one program.
+    fn of(plan: &Plan<'_>, call: usize) -> Option<Phase> {
+        let holds = |rows: Rows| (usize::from(rows.start)..usize::from(rows.end)).contains(&call);
+        plan.buckets.iter().find_map(|bucket| {
+            [bucket.infer, bucket.train].iter().find_map(|program| {
+                let phases = [
+                    (program.forward, Phase::Forward),
+                    (program.backward, Phase::Backward),
+                    (program.check, Phase::Check),
+                    (program.update, Phase::Update),
+                ];
+                let own = phases.iter().find(|(rows, _)| holds(*rows));
+                own.map(|(_, phase)| *phase)
+            })
+        })
+    }
+}
+
+/// MXNet's default statistic: the Euclidean norm over the root of the number of values.
+pub fn norm(values: &[f32], math: Math) -> f32 {
+    let squares = values.iter().map(|value| value * value).sum::<f32>();
+    math.sqrt(squares) / math.sqrt(values.len() as f32)
+}
+
+/// A model whose calls a monitor is shown.
+#[derive(Debug)]
+pub struct Monitored<'w, M, W> {
+    pub(crate) model: M,
+    pub(crate) monitor: &'w RefCell<W>,
+}
+
+impl<M: Model, W: Monitor> Model for Monitored<'_, M, W> {
+    type Optimizer = M::Optimizer;
+
+    fn plan(&self) -> Plan<'_> {
+        self.model.plan()
+    }
+
+    fn call(&self, args: &mut Args<'_, '_, M::Optimizer>) -> Result<(), Fault> {
+        self.model.call(args)?;
+        // A monitor that is borrowed, by itself or by the caller, sees nothing.
+        if let Ok(mut monitor) = self.monitor.try_borrow_mut() {
+            show(&mut *monitor, args);
+        }
+        Ok(())
+    }
+}
+
+fn show<O>(monitor: &mut impl Monitor, args: &Args<'_, '_, O>) {
+    let plan = args.plan;
+    let row = plan
+        .calls
+        .iter()
+        .position(|call| core::ptr::eq(call, args.call));
+    let Some(call) = row else {
+        return;
+    };
+    let Some(phase) = Phase::of(plan, call) else {
+        return;
+    };
+    let spans = args.call.operands.of(plan.spans);
+    let accesses = args.kernel().accesses();
+    for (operand, (span, access)) in spans.iter().zip(accesses).enumerate() {
+        let written = *access != Access::Read && span.len > 0 && span.space() == Space::Arena;
+        if written && let Some(output) = args.memory.arena.get(span.range()) {
+            monitor.see(Seen {
+                call,
+                kernel: args.kernel(),
+                phase,
+                operand,
+                output,
+            });
+        }
+    }
+}
