@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use tinpail::init::Role;
 use tinpail::kernel::call::adapter;
 use tinpail::plan::{
     BucketPlan, Home, Kernel, Param, ParamKind, Port, PortKind, Program, Rows, Space, Span,
@@ -12,7 +13,7 @@ use tinpail::plan::{
 use tinpail::recipe::MathKind;
 
 use crate::error::Error;
-use crate::plan_file::{PlanBuf, PlanFile};
+use crate::plan_file::{BucketNames, Named, PlanBuf, PlanFile};
 
 /// The generated constants that two names would share.
 fn check_constants(file: &PlanFile) -> Result<(), Error> {
@@ -22,8 +23,13 @@ fn check_constants(file: &PlanFile) -> Result<(), Error> {
     let placed = file.params.iter().zip(&file.plan.params);
     let params = placed.map(|(named, param)| (param_prefix(param), named));
     let states = file.states.iter().map(|named| ("state", named));
+    let data = default.map_or(&[][..], |bucket| &bucket.data_shapes);
+    let data = data.iter().map(|named| ("data", named));
+    let labels = default.map_or(&[][..], |bucket| &bucket.label_shapes);
+    let labels = labels.iter().map(|named| ("label", named));
     let outputs = outputs.iter().map(|named| ("output", named));
-    for (what, item) in params.chain(states).chain(outputs) {
+    let inputs = params.chain(states).chain(data).chain(labels);
+    for (what, item) in inputs.chain(outputs) {
         let constant = constant_name(what, &item.name);
         if let Some(other) = seen.insert(constant.clone(), &item.name) {
             return Err(Error::Config(format!(
@@ -57,6 +63,7 @@ pub fn source(file: &PlanFile) -> String {
     // Writing to a String cannot fail.
     let _ = write!(out, "{}", constants(file));
     let _ = write!(out, "{}", buckets(plan));
+    let _ = write!(out, "{}", names(file));
     let _ = write!(out, "{}", statics(plan));
     let _ = write!(out, "{}", model(plan));
     out
@@ -108,11 +115,14 @@ fn constants(file: &PlanFile) -> String {
     indices(&mut out, "state", &mut names);
     let default = file.buckets.get(usize::from(plan.default_bucket));
     if let Some(default) = default {
-        let mut names = default
-            .output_shapes
-            .iter()
-            .map(|named| named.name.as_str());
-        indices(&mut out, "output", &mut names);
+        for (what, named) in [
+            ("data", &default.data_shapes),
+            ("label", &default.label_shapes),
+            ("output", &default.output_shapes),
+        ] {
+            let mut names = named.iter().map(|named| named.name.as_str());
+            indices(&mut out, what, &mut names);
+        }
     }
     out
 }
@@ -123,6 +133,89 @@ fn param_prefix(param: &Param) -> &'static str {
         ParamKind::Argument => "param",
         ParamKind::Auxiliary => "aux",
     }
+}
+
+/// Names and shapes: constants, so that they take flash only where they are used.
+fn names(file: &PlanFile) -> String {
+    let names = |named: &[Named]| -> String {
+        let names = named.iter().map(|named| format!("{:?}", named.name));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (none, default) = (Vec::new(), usize::from(file.plan.default_bucket));
+    let default = file.buckets.get(default);
+    let lists = [
+        ("PARAMS", "parameters", &file.params),
+        ("STATES", "states", &file.states),
+        (
+            "DATA",
+            "data: MXNet's `data_names`",
+            default.map_or(&none, |own| &own.data_shapes),
+        ),
+        (
+            "LABELS",
+            "labels: MXNet's `label_names`",
+            default.map_or(&none, |own| &own.label_shapes),
+        ),
+        (
+            "OUTPUTS",
+            "outputs: MXNet's `output_names`",
+            default.map_or(&none, |own| &own.output_shapes),
+        ),
+    ];
+    let mut out = String::from(
+        "/// Names, in the order of the indices. They take flash only where they are used.\npub mod names {\n",
+    );
+    for (constant, what, named) in lists {
+        let _ = write!(
+            out,
+            "    /// Of the {what}.\n    pub const {constant}: &[&str] = &[{}];\n",
+            names(named)
+        );
+    }
+    out.push_str(
+        "}\n\
+         /// Shapes, in the order of the indices. They take flash only where they are used.\n\
+         pub mod shapes {\n\
+         \x20   /// Of the parameters, for `init_params`.\n\
+         \x20   pub const PARAMS: &[::tinpail::init::ParamShape<'static>] = &[\n",
+    );
+    for param in &file.params {
+        let _ = writeln!(
+            out,
+            "        ::tinpail::init::ParamShape {{ role: ::tinpail::init::Role::{:?}, shape: &{:?} }},",
+            Role::of(&param.name),
+            param.shape
+        );
+    }
+    out.push_str("    ];\n}\nimpl Bucket {\n");
+    type Side = fn(&BucketNames) -> &Vec<Named>;
+    let sides: [(&str, Side); 3] = [
+        ("data", |bucket| &bucket.data_shapes),
+        ("label", |bucket| &bucket.label_shapes),
+        ("output", |bucket| &bucket.output_shapes),
+    ];
+    for (what, side) in sides {
+        let _ = write!(
+            out,
+            "    /// MXNet's `{what}_shapes`: of each, in the order of the indices, batch included.\n\
+             \x20   pub const fn {what}_shapes(self) -> &'static [&'static [u32]] {{\n        match self {{\n"
+        );
+        for bucket in &file.buckets {
+            let shapes = side(bucket)
+                .iter()
+                .map(|named| format!("&{:?}", named.shape));
+            let shapes: Vec<String> = shapes.collect();
+            let _ = writeln!(
+                out,
+                "            Bucket::K{} => &[{}],",
+                bucket.key,
+                shapes.join(", ")
+            );
+        }
+        out.push_str("        }\n    }\n");
+    }
+    out.push_str("}\n");
+    out
 }
 
 /// `PARAM_FC_WEIGHT`.
