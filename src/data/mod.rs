@@ -41,12 +41,16 @@
 //! }
 //! ```
 
+#[cfg(feature = "alloc")]
+mod encode;
 mod grid;
 mod iter;
 mod order;
 mod rules;
 mod source;
 
+#[cfg(feature = "alloc")]
+pub use encode::{Encode, EncodeError, Vocab};
 pub use iter::{DataBatch, DataIter, Fill, Filler, SentenceBatches, SliceIter, Tensors};
 pub use order::keys_of_lengths;
 pub use rules::{LastBatch, Layout, PadSide, Rules};
@@ -57,39 +61,52 @@ use grid::Grid;
 use order::{Counts, Group};
 
 /// What an iterator over `E`'s source refuses. The iterator stays at the batch that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DataError<E> {
     /// The source.
+    #[error("the source: {0:?}")]
     Source(E),
     /// There is no key.
+    #[error("there is no key")]
     NoKeys,
     /// Key `at` is 0.
+    #[error("key {at} is 0")]
     Key { at: usize },
     /// More keys than a [`BucketIndex`] can tell apart.
+    #[error("there are {found} keys, of {max} at most")]
     Keys { max: usize, found: usize },
     /// The batch size is 0, or a batch has more values than there can be.
+    #[error("the batch size is 0, or a batch has too many values")]
     BatchSize,
     /// More sequences than the indices of an order can tell apart.
+    #[error("there are {found} sequences, of {max} at most")]
     Count { max: usize, found: usize },
     /// The slice for keys has fewer places than there are keys.
+    #[error("there are {needed} keys, and room for {found}")]
     KeysRoom { needed: usize, found: usize },
     /// The order has fewer places than there are sequences that have a bucket.
+    #[error("the order needs {needed} places, it has {found}")]
     Order { needed: usize, found: usize },
     /// The iterator was made without an order.
+    #[error("the iterator was made without an order")]
     NoOrder,
     /// The buffer for data is too short for this batch.
+    #[error("the buffer for data needs {needed} values, it has {found}")]
     Data { needed: usize, found: usize },
     /// The buffer for labels is too short for this batch.
+    #[error("the buffer for labels needs {needed} values, it has {found}")]
     Label { needed: usize, found: usize },
     /// The source gave another number of values than it said.
+    #[error("sequence {index} gave {found} values in place of {needed}")]
     Len {
         index: usize,
         needed: usize,
         found: usize,
     },
     /// A sequence is longer now than when its bucket was chosen.
+    #[error("sequence {index} is longer now than when its bucket was chosen")]
     Changed { index: usize },
 }
 

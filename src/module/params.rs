@@ -18,7 +18,7 @@ pub struct SetParams {
 }
 
 impl<M: Model> BucketingModule<'_, M> {
-    /// Sets parameters, each given as its index and its values, or none of them: MXNet's `set_params`. If all trainable ones
+    /// Sets parameters, each given as its index and its values, or none of them: MXNet's `set_params`. If all of the arena's
     /// are set, poison is cleared as by [`set_all_params`](Self::set_all_params).
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl<M: Model> BucketingModule<'_, M> {
         options: SetParams,
     ) -> Result<(), AccessError> {
         let is_given = |index: usize| values.iter().any(|(given, _)| *given == index);
-        let missing = self.trainable().find(|index| !is_given(*index));
+        let missing = self.in_arena().find(|index| !is_given(*index));
         if let Some(index) = missing
             && !options.allow_missing
         {
@@ -79,7 +79,7 @@ impl<M: Model> BucketingModule<'_, M> {
                 found: shapes.len(),
             });
         }
-        for index in self.trainable() {
+        for index in self.in_arena() {
             if let Some(own) = shapes.get(index) {
                 let rule = rule(own.role, initializer).ok_or(InitError::Role { index })?;
                 self.check_init(index, own.shape, rule)?;

@@ -7,10 +7,14 @@ mod common;
 mod conv_batch_norm;
 mod fit;
 mod gru_fixed;
+mod initializers;
 mod lstm_language_model;
+mod metrics;
 #[cfg(feature = "micromath")]
 mod micromath;
 mod operators;
 mod oracle;
+mod sentences;
 mod session;
 mod stateful_lstm;
+mod two_bit;

@@ -3,14 +3,15 @@
 //! MXNet shuffles at once, so that three things depend on its random streams, and are not held to: the order of the
 //! batches, the order of the rows of a bucket, and which sequences of a bucket its incomplete batch drops. Everything
 //! else is: given each bucket's sequences in the order that MXNet drew, ours are MXNet's batches, value for value,
-//! and as many of each bucket. Of scenario l this covers `iters`; its `encode_*` need strings, which this
-//! iterator has nothing to do with, and its initializers are elsewhere.
+//! and as many of each bucket. And `encode_sentences`; the initializers of scenario l have a file of their own.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tinpail::data::{BucketSentenceIter, Filled, Layout, Rules, Sentences};
+use tinpail::data::{
+    BucketSentenceIter, Encode, EncodeError, Filled, Layout, Rules, Sentences, Vocab,
+};
 
 use crate::oracle::{self, Tensor};
 
@@ -200,4 +201,56 @@ fn scenario_g() {
         }
     }
     assert!(epochs >= 6, "{epochs}");
+}
+
+/// Ids and vocabulary as MXNet printed them; -1 is 0xFFFF.
+fn encoded(value: &Value) -> (Vec<Vec<u16>>, Vocab) {
+    let (ids, vocab): (Vec<Vec<i32>>, BTreeMap<String, i32>) =
+        Deserialize::deserialize(value).expect("ids and a vocabulary");
+    let ids = ids
+        .into_iter()
+        .map(|ids| ids.into_iter().map(|id| id as u16).collect());
+    let vocab = vocab.into_iter().map(|(word, id)| (word, id as u16));
+    (ids.collect(), vocab.collect())
+}
+
+#[test]
+fn scenario_l_encodes_words() {
+    let scenario: Value =
+        serde_json::from_slice(&oracle::read("l_init_iter.json")).expect("l_init_iter.json");
+    let sentences: [&[&str]; 4] = [
+        &["a", "b", "c"],
+        &["b"],
+        &["c", "d", "a", "e"],
+        &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
+    ];
+    let default = Encode::default();
+    let ours = default.sentences(&sentences, None).expect("encoded");
+    assert_eq!(ours, encoded(&scenario["encode_default"]));
+    let rules = Encode {
+        invalid_label: 1,
+        ..default
+    };
+    let ours = rules.sentences(&sentences, None).expect("encoded");
+    assert_eq!(ours, encoded(&scenario["encode_invalid1_start0"]));
+
+    let vocab = Vocab::from([("a".to_owned(), 1)]);
+    let error = default.sentences(&[["zz"]], Some(vocab.clone()));
+    assert_eq!(error, Err(EncodeError::Unknown("zz".into())));
+    assert_eq!(
+        scenario["encode_unknown"],
+        "AssertionError: Unknown token zz"
+    );
+
+    // A difference on purpose: MXNet gives the unknown token another id each time, the second of them that of "a".
+    let rules = Encode {
+        unknown_token: Some("<u>"),
+        ..default
+    };
+    let (ids, ours) = rules
+        .sentences(&[["zz", "a", "yy"]], Some(vocab))
+        .expect("encoded");
+    let (theirs, their_vocab) = encoded(&scenario["encode_unknown_token"]);
+    assert_eq!((&theirs[0][..], their_vocab["<u>"]), (&[0, 1, 1][..], 1));
+    assert_eq!((&ids[0][..], ours["<u>"]), (&[0, 1, 0][..], 0));
 }
