@@ -271,7 +271,7 @@ pub enum AccessError {
     /// A training step still reads it: finish the step, or drop the session, first.
     #[error("a training step still reads it")]
     StepPending,
-    /// Trainable parameter `index` was given no values.
+    /// Parameter `index` of the arena was given no values.
     #[error("parameter {index} was given no values")]
     Missing { index: usize },
     /// Another number of arrays.

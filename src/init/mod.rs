@@ -100,8 +100,8 @@ pub enum InitError {
     /// Parameter `index` has a name that says nothing: it needs a rule of its own.
     #[error("the name of parameter {index} says nothing about its values")]
     Role { index: usize },
-    /// There is no trainable parameter of this index.
-    #[error("there is no trainable parameter {index}")]
+    /// No parameter of this index lies in the arena.
+    #[error("no parameter {index} lies in the arena")]
     Index { index: usize },
     /// A training step still reads the parameters: finish it, or drop the session, first.
     #[error("a training step still reads the parameters")]

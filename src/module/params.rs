@@ -11,7 +11,7 @@ use crate::plan::Home;
 /// values are set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SetParams {
-    /// A trainable parameter without values keeps what it has.
+    /// A parameter of the arena without values keeps what it has.
     pub allow_missing: bool,
     /// Values for a parameter that is frozen, or is not there, are passed over.
     pub allow_extra: bool,
@@ -23,7 +23,7 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`AccessError::Missing`] for a trainable parameter without values, unless `allow_missing`; [`AccessError::Frozen`] and
+    /// [`AccessError::Missing`] for a parameter of the arena without values, unless `allow_missing`; [`AccessError::Frozen`] and
     /// [`AccessError::Index`], unless `allow_extra`; those of [`set_params`](Self::set_params). Nothing is changed then.
     pub fn set_params_from(
         &mut self,
@@ -57,7 +57,7 @@ impl<M: Model> BucketingModule<'_, M> {
         Ok(())
     }
 
-    /// Gives all trainable parameters initial values: weights those of `initializer`, the others MXNet's for their names. `shapes`
+    /// Gives all parameters of the arena initial values: weights those of `initializer`, the others MXNet's for their names. `shapes`
     /// is the generated `shapes::PARAMS`. Clears poison, and the optimizer's state with it.
     ///
     /// MXNet's arguments `arg_params` and `allow_missing` are [`set_params_from`](Self::set_params_from) afterwards; one
@@ -94,7 +94,7 @@ impl<M: Model> BucketingModule<'_, M> {
         Ok(())
     }
 
-    /// Gives trainable parameter `index` the initial values of `initializer`.
+    /// Gives parameter `index`, which lies in the arena, the initial values of `initializer`.
     ///
     /// # Errors
     ///
