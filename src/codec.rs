@@ -12,6 +12,9 @@
 //! Each device keeps a residual for each parameter (as MXNet 1.9.1 does it on a kvstore of type `device`; the rule and the
 //! wire order from the project's study of it, held to the numbers of scenario f).
 //!
+//! A plan made with `compression_params` has its update take what would be sent ([`kernel::compressed`](crate::kernel::compressed)),
+//! as MXNet does on one device with a KVStore object; a loop over several devices calls the functions below.
+//!
 //! # On the wire
 //!
 //! n values are ceil(n / 16) words of 32 bits. Byte k of a word, counted from its lowest, holds the values 4k to 4k + 3,

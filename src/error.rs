@@ -20,9 +20,6 @@ pub enum BindError {
         "the plan was made for another version of the recipe, or for functions that this build lacks"
     )]
     Recipe,
-    /// The plan reserves the state of one optimizer, the model runs another.
-    #[error("the plan is for the optimizer {plan:?}, the model has {model:?}")]
-    Optimizer { plan: Kind, model: Kind },
     /// The plan's default bucket, a parameter or a state lies outside of the plan.
     #[error("the default bucket, a parameter or a state lies outside of the plan")]
     Plan,
@@ -175,6 +172,69 @@ pub enum UpdateError {
     Fault(Fault),
 }
 
+/// `init_optimizer`, or a change of its numbers, is refused. Nothing is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum OptimizerError {
+    /// A number is NaN, or outside of what makes sense for it.
+    #[error("{0:?} is not a number that makes sense for it")]
+    Range(Hyper),
+    /// The plan reserves the state of one optimizer, the model runs another.
+    #[error("the plan is for the optimizer {plan:?}, the model has {model:?}")]
+    Kind { plan: Kind, model: Kind },
+    /// The numbers need state (a momentum that is not zero), and the plan reserves none.
+    #[error("a momentum needs state, and the plan reserves none")]
+    NoState,
+    /// A schedule sets the learning rate.
+    #[error("a schedule sets the learning rate")]
+    Scheduled,
+    /// `init_optimizer` has not been called.
+    #[error("init_optimizer has not been called")]
+    NoOptimizer,
+}
+
+/// A number of an optimizer, by MXNet's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Hyper {
+    /// Finite, 0 or more.
+    LearningRate,
+    /// Finite, 0 or more.
+    Wd,
+    /// Finite.
+    RescaleGrad,
+    /// A number; 0 or more where MXNet takes 0 as a bound.
+    ClipGradient,
+    /// A number.
+    ClipWeights,
+    /// 0 or more, below 1.
+    Momentum,
+    /// 0 or more, below 1.
+    Beta1,
+    /// 0 or more, below 1.
+    Beta2,
+    /// 0 or more, below 1.
+    Gamma1,
+    /// 0 or more, below 1.
+    Gamma2,
+    /// 0 or more, below 1.
+    Rho,
+    /// Finite, 0 or more (`eps` of AdaGrad).
+    Epsilon,
+    /// Finite, 0 or more.
+    Lamda1,
+    /// Finite, 0 or more.
+    Beta,
+    /// Finite, 0 or more.
+    WdLh,
+    /// Finite, 0 or more.
+    ScheduleDecay,
+    /// From 0 to 1.
+    MSchedule,
+}
+
 /// A whole training step refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -279,7 +339,7 @@ pub enum AccessError {
     Count { needed: usize, found: usize },
 }
 
-/// `save_params` fails.
+/// `save_params` or `save_optimizer_states` fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -296,6 +356,9 @@ pub enum SaveError<E> {
     /// The parameters are poisoned.
     #[error("the parameters are not good: an update overflowed")]
     Poisoned,
+    /// `init_optimizer` has not been called, so there is no state to save.
+    #[error("init_optimizer has not been called")]
+    NoOptimizer,
     /// A parameter does not lie where the plan says.
     #[error("a parameter does not lie where the plan says")]
     Plan,
@@ -313,7 +376,7 @@ impl<E> From<WriteError<E>> for SaveError<E> {
     }
 }
 
-/// `load_params` fails. Nothing is changed, unless the flash fails between two reads of the same bytes;
+/// `load_params` or `load_optimizer_states` fails. Nothing is changed, unless the flash fails between two reads of the same bytes;
 /// then the module is poisoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -325,9 +388,15 @@ pub enum LoadError<E> {
     /// The slots overlap, or end beyond 32-bit addresses.
     #[error("the slots overlap, or end beyond 32-bit addresses")]
     Slots,
-    /// Neither slot holds parameters of this model; the error is that of the first slot.
-    #[error("neither slot holds parameters of this model: {0}")]
+    /// Neither slot holds parameters (or the optimizer's state) of this model; the error is that of the first slot.
+    #[error("neither slot holds what was saved of this model: {0}")]
     NoParams(BlobError),
+    /// `init_optimizer` has not been called, so that there is nothing that would remember the state.
+    #[error("init_optimizer has not been called")]
+    NoOptimizer,
+    /// The parameters are poisoned: set or load them first, which clears the optimizer's state.
+    #[error("the parameters are not good: an update overflowed")]
+    Poisoned,
 }
 
 impl<E> From<ReadFailure<E>> for LoadError<E> {

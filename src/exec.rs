@@ -104,6 +104,7 @@ impl<O> Args<'_, '_, O> {
             num_update,
             count,
             first,
+            math: self.context.math,
         });
         Ok(Begun {
             step,

@@ -9,11 +9,10 @@
 //!   .params -> tinpail convert -> blob -------> [blob]  the weights, in flash
 //!                                               [module] BucketingModule: bind, forward, backward, update
 //!                                               [exec]   the one loop over the plan's calls
-//!                                               [kernel] the arithmetic; [optim] the update
+//!                                               [kernel] the arithmetic; [optim], [schedule] the update
 //!                                               [arena]  the memory; [error] what can be refused
 //!                                               [data], [metric], [callback]: what fit, score and
-//!                                               predict take; [init], [monitor]; beside them
-//!                                               [schedule], [codec]
+//!                                               predict take; [init], [monitor]; beside them [codec]
 //! ```
 //!
 //! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against

@@ -218,6 +218,8 @@ kernels! {
     CheckFinite: [Read x],
     /// The optimizer over a parameter whose gradient lies in a buffer (or is zero: left out).
     Apply: [Read g, Update w, Update m],
+    /// The same with what 2-bit compression sends of the gradient.
+    ApplyCompressed: [Read g, Update residual, Update w, Update m],
 }
 
 /// One kernel call.
@@ -315,6 +317,8 @@ pub struct Param {
     pub state: Option<u32>,
     /// Offset of the held gradient in the arena.
     pub grad: Option<u32>,
+    /// Offset of what 2-bit compression has not sent yet.
+    pub residual: Option<u32>,
     pub lr_mult: f32,
     pub wd_mult: f32,
 }
@@ -325,6 +329,12 @@ impl Param {
         let start = self.state?;
         let end = start.saturating_add(optimizer.state_len(self.len));
         Some(start as usize..end as usize)
+    }
+
+    /// What 2-bit compression has not sent yet, in the arena, if the plan compresses.
+    pub fn residual_range(&self) -> Option<core::ops::Range<usize>> {
+        let start = self.residual?;
+        Some(start as usize..start.saturating_add(self.len) as usize)
     }
 
     /// The word in the arena that counts the parameter's updates, as bits, if the optimizer counts them.

@@ -20,7 +20,7 @@ mod read;
 mod write;
 
 pub use read::{BlobError, ReadFailure, Source};
-pub(crate) use read::{FlashSource, Found, Need, check, copy_into};
+pub(crate) use read::{Counters, FlashSource, Found, Need, check, copy_into};
 pub use write::{Entry, Sink, WriteError, write};
 
 use crate::plan::Plan;

@@ -171,11 +171,72 @@ impl<F: ReadNorFlash> Source for FlashSource<'_, F> {
     }
 }
 
-/// Which parameters a blob must have.
+/// What a blob must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// Every parameter.
     All,
+    /// Every parameter that is not frozen.
     Trainable,
+    /// The optimizer's state of every parameter that has one, and behind the last index [`Counters`].
+    OptimizerState,
+}
+
+/// What counts updates beside the states: their number, what they are counted from (both as bits), and what the optimizer
+/// itself remembers.
+pub(crate) type Counters = [f32; 3];
+
+/// A tensor that a blob may have.
+struct Expected {
+    /// Elements.
+    len: u32,
+    /// Where it is copied to.
+    home: Option<u32>,
+    /// The blob must have it.
+    needed: bool,
+}
+
+impl Need {
+    /// The fingerprint of such a blob for `plan`.
+    pub fn schema(self, plan: &Plan<'_>) -> u64 {
+        match self {
+            Need::All | Need::Trainable => plan.schema,
+            // Another optimizer's state is another schema; "OPTIM" keeps it apart from parameters.
+            Need::OptimizerState => {
+                plan.schema.rotate_left(7) ^ 0x004f_5054_494d_0000 ^ plan.optimizer as u64
+            }
+        }
+    }
+
+    /// The tensor of an index, if there can be one.
+    fn expected(self, plan: &Plan<'_>, index: usize) -> Option<Expected> {
+        if self == Need::OptimizerState && index == plan.params.len() {
+            return Some(Expected {
+                len: size_of::<Counters>() as u32 / 4,
+                home: None,
+                needed: true,
+            });
+        }
+        let param = plan.params.get(index)?;
+        Some(match self {
+            Need::All | Need::Trainable => Expected {
+                len: param.len,
+                home: match param.home {
+                    Home::Arena(home) => Some(home),
+                    Home::Flash => None,
+                },
+                needed: self == Need::All || param.home != Home::Flash,
+            },
+            Need::OptimizerState => Expected {
+                len: match param.state {
+                    Some(_) => plan.optimizer.state_len(param.len),
+                    None => 0,
+                },
+                home: param.state,
+                needed: param.state.is_some(),
+            },
+        })
+    }
 }
 
 /// Where things lie in a blob that passed [`check`].
@@ -275,9 +336,10 @@ fn check_header<S: Source>(
         return Err(BlobError::Version { found: version }.into());
     }
     let schema: u64 = cursor.next()?;
-    if schema != plan.schema {
+    let expected = need.schema(plan);
+    if schema != expected {
         return Err(BlobError::Schema {
-            expected: plan.schema,
+            expected,
             found: schema,
         }
         .into());
@@ -286,17 +348,20 @@ fn check_header<S: Source>(
     let tensors = cursor.next()?;
     let tensors_at = cursor.at;
     let mut place = 0u32;
-    let mut params = plan.params.iter().enumerate();
+    let mut next = 0;
     for _ in 0..tensors {
         let tensor = next_tensor(&mut cursor)?;
         let index = tensor.index;
-        let param = loop {
-            let (next, param) = params.next().ok_or(BlobError::Index { found: index })?;
-            if next == usize::from(index) {
-                break param;
+        let expected = loop {
+            let expected = need.expected(plan, next);
+            let expected = expected.ok_or(BlobError::Index { found: index })?;
+            let at = next;
+            next += 1;
+            if at == usize::from(index) {
+                break expected;
             }
-            if need == Need::All || param.home != Home::Flash {
-                return Err(BlobError::Missing { index: next as u16 }.into());
+            if expected.needed {
+                return Err(BlobError::Missing { index: at as u16 }.into());
             }
         };
         if tensor.dtype != DTYPE_F32 {
@@ -306,10 +371,10 @@ fn check_header<S: Source>(
             }
             .into());
         }
-        if tensor.len != Some(param.len) {
+        if tensor.len != Some(expected.len) {
             return Err(BlobError::Shape {
                 index,
-                expected: param.len,
+                expected: expected.len,
             }
             .into());
         }
@@ -319,14 +384,13 @@ fn check_header<S: Source>(
         if tensor.offset > place {
             return Err(BlobError::Hole { index }.into());
         }
-        place = place.saturating_add(align_words(param.len).saturating_mul(4));
+        place = place.saturating_add(align_words(expected.len).saturating_mul(4));
     }
-    let missing = params.find(|(_, param)| need == Need::All || param.home != Home::Flash);
-    if let Some((index, _)) = missing {
-        return Err(BlobError::Missing {
-            index: index as u16,
+    while let Some(expected) = need.expected(plan, next) {
+        if expected.needed {
+            return Err(BlobError::Missing { index: next as u16 }.into());
         }
-        .into());
+        next += 1;
     }
     let pad: u8 = cursor.next()?;
     cursor.at += usize::from(pad);
@@ -393,12 +457,14 @@ fn check_bytes<S: Source>(source: &mut S, found: &Found) -> Result<(), ReadFailu
     }
 }
 
-/// Copies the trainable parameters of a blob that passed [`check`] into the arena.
+/// Copies the tensors of a blob that passed [`check`] into the arena, and the counters of an optimizer's state.
 pub(crate) fn copy_into<S: Source>(
     source: &mut S,
     found: &Found,
     plan: &Plan<'_>,
+    need: Need,
     arena: &mut [f32],
+    counters: &mut Counters,
 ) -> Result<(), ReadFailure<S::Error>> {
     let mut at = found.tensors_at;
     for _ in 0..found.tensors {
@@ -406,16 +472,19 @@ pub(crate) fn copy_into<S: Source>(
         let tensor = next_tensor(&mut cursor)?;
         at = cursor.at;
         let index = tensor.index;
-        let param = plan.params.get(usize::from(index));
-        let param = param.ok_or(BlobError::Index { found: index })?;
-        let Home::Arena(home) = param.home else {
-            continue;
+        let expected = need.expected(plan, usize::from(index));
+        let expected = expected.ok_or(BlobError::Index { found: index })?;
+        let words = match expected.home {
+            Some(home) => {
+                let home = home as usize;
+                arena.get_mut(home..home.saturating_add(expected.len as usize))
+            }
+            None if usize::from(index) == plan.params.len() => Some(&mut counters[..]),
+            None => continue,
         };
-        let home = home as usize;
-        let words = arena.get_mut(home..home + param.len as usize);
         let words = words.ok_or(BlobError::Shape {
             index,
-            expected: param.len,
+            expected: expected.len,
         })?;
         let bytes = bytemuck::cast_slice_mut(words);
         source

@@ -31,7 +31,7 @@ impl Sink for alloc::vec::Vec<u8> {
 pub struct Entry<'d> {
     /// The parameter's index in the plan.
     pub index: u16,
-    /// Its shape, or just its length.
+    /// Its shape, or just its length; empty: the length of `values`.
     pub dims: &'d [u32],
     pub values: &'d [f32],
 }
@@ -110,12 +110,18 @@ pub fn write<'d, S: Sink>(
     for entry in entries.clone() {
         out.put_value(entry.index)?;
         out.put_value(DTYPE_F32)?;
-        out.put_value(entry.dims.len() as u8)?;
-        for dim in entry.dims {
+        let words = u32::try_from(entry.values.len()).map_err(|_| WriteError::TooLarge)?;
+        let len = [words];
+        // A single value may have no dimension.
+        let dims = match entry.dims {
+            [] if words != 1 => &len,
+            dims => dims,
+        };
+        out.put_value(dims.len() as u8)?;
+        for dim in dims {
             out.put_value(*dim)?;
         }
         out.put_value(place)?;
-        let words = u32::try_from(entry.values.len()).map_err(|_| WriteError::TooLarge)?;
         let bytes = align_words(words).checked_mul(4);
         place = bytes
             .and_then(|bytes| place.checked_add(bytes))

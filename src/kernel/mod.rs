@@ -10,6 +10,7 @@
 
 pub mod activation;
 pub mod call;
+pub mod compressed;
 pub mod convolution;
 pub mod dense;
 pub mod dropout;

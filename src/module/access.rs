@@ -4,6 +4,7 @@ use super::{BucketingModule, Stage};
 use crate::arena::lent;
 use crate::error::AccessError;
 use crate::model::Model;
+use crate::optim::Optimizer;
 use crate::plan::{Home, Param, ParamKind, Plan, Space, Span, Train};
 
 impl<M: Model> BucketingModule<'_, M> {
@@ -120,6 +121,14 @@ impl<M: Model> BucketingModule<'_, M> {
             {
                 words.fill(0.0);
             }
+            if let Some(range) = param.residual_range()
+                && let Some(words) = self.arena.get_mut(range)
+            {
+                words.fill(0.0);
+            }
+        }
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.set_memory(1.0);
         }
     }
 

@@ -20,16 +20,20 @@ pub use fit::{Fit, Fitted};
 pub use outputs::Outputs;
 pub use params::SetParams;
 pub use session::Session;
-pub use storage::{Slots, saved_len};
+pub use storage::{Slots, saved_len, saved_optimizer_len};
 
 use crate::arena::{self, Arena, Memory, Tensor};
 use crate::blob::Blob;
-use crate::error::{BatchError, BindError, ForwardError, NoBucket, Side, UpdateError};
+use crate::error::{
+    BatchError, BindError, ForwardError, NoBucket, OptimizerError, Side, UpdateError,
+};
 use crate::exec::{self, Context, Fault};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
 use crate::optim::Optimizer;
-use crate::plan::{BucketIndex, BucketPlan, Home, Plan, Port, PortKind, Program, Rows, Train};
+use crate::plan::{
+    BucketIndex, BucketPlan, Home, Param, ParamKind, Plan, Port, PortKind, Program, Rows, Train,
+};
 
 /// One batch: the bucket it belongs to, its data and its labels, borrowed from the caller.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,8 @@ pub struct BucketingModule<'a, M: Model> {
     stage: Stage,
     for_training: bool,
     poisoned: bool,
+    /// The bucket of the backward whose held gradients stand.
+    graded: Option<BucketIndex>,
     /// Updates so far, counted from `begin_num_update`.
     num_update: u32,
     begin_num_update: u32,
@@ -217,12 +223,6 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         if plan.recipe.version != crate::recipe::VERSION {
             return Err(BindError::Recipe);
         }
-        if plan.train != Train::None && plan.optimizer != M::Optimizer::KIND {
-            return Err(BindError::Optimizer {
-                plan: plan.optimizer,
-                model: M::Optimizer::KIND,
-            });
-        }
         if plan.bucket(current).is_none() {
             return Err(BindError::Plan);
         }
@@ -272,6 +272,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             stage: Stage::Empty,
             for_training: true,
             poisoned,
+            graded: None,
             num_update: 0,
             begin_num_update: 0,
             steps: 0,
@@ -282,11 +283,71 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     }
 
     /// Sets the optimizer and its hyper-parameters. Where `rescale_grad` is left open it becomes one
-    /// over the batch size, as in MXNet. May be called again, to change the learning rate; the
-    /// optimizer's state (momentum) is kept.
-    pub fn init_optimizer(&mut self, optimizer: M::Optimizer) {
-        let batch_size = self.model.plan().batch_size;
-        self.optimizer = Some(optimizer.for_batch(batch_size));
+    /// over the batch size, as in MXNet. May be called again, to change the numbers: states, counts and what else the
+    /// optimizer remembers are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizerError`]; nothing is changed then.
+    pub fn init_optimizer(&mut self, optimizer: M::Optimizer) -> Result<(), OptimizerError> {
+        optimizer.check()?;
+        let plan = self.model.plan();
+        if plan.train != Train::None && plan.optimizer != M::Optimizer::KIND {
+            return Err(OptimizerError::Kind {
+                plan: plan.optimizer,
+                model: M::Optimizer::KIND,
+            });
+        }
+        let mut params = plan.params.iter();
+        let lacks_state = |param: &Param| {
+            let moves = param.kind == ParamKind::Argument && param.home != Home::Flash;
+            moves && param.state.is_none()
+        };
+        if optimizer.arrays() > 0 && params.any(lacks_state) {
+            return Err(OptimizerError::NoState);
+        }
+        let mut optimizer = optimizer.for_batch(plan.batch_size);
+        if let Some(before) = &self.optimizer {
+            optimizer.set_memory(before.memory());
+        }
+        self.optimizer = Some(optimizer);
+        Ok(())
+    }
+
+    /// The learning rate, before a parameter's multiplier; under a schedule that of the last update.
+    pub fn learning_rate(&self) -> Option<f32> {
+        self.optimizer.as_ref().map(Optimizer::learning_rate)
+    }
+
+    /// Sets the learning rate: MXNet's `optimizer.set_learning_rate`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizerError`]; under a schedule [`OptimizerError::Scheduled`]. Nothing is changed then.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), OptimizerError> {
+        if M::Optimizer::SCHEDULED {
+            return Err(OptimizerError::Scheduled);
+        }
+        let optimizer = self.optimizer.as_mut().ok_or(OptimizerError::NoOptimizer)?;
+        let before = optimizer.learning_rate();
+        optimizer.set_learning_rate(learning_rate);
+        optimizer
+            .check()
+            .inspect_err(|_| optimizer.set_learning_rate(before))
+    }
+
+    /// How many updates there were, counted from [`begin_num_update`](Self::begin_num_update): MXNet's `num_update`, by
+    /// which schedules go. An update that is refused does not count.
+    pub fn num_update(&self) -> u32 {
+        self.num_update
+    }
+
+    /// Counts updates from `begin_num_update` on, as if so many had been: for a run that goes on from saved parameters.
+    /// Every parameter's count (`t` of Adam) begins there as well.
+    pub fn begin_num_update(&mut self, begin_num_update: u32) {
+        let done = self.num_update.saturating_sub(self.begin_num_update);
+        self.num_update = begin_num_update.saturating_add(done);
+        self.begin_num_update = begin_num_update;
     }
 
     /// Seeds the masks of Dropout, from the next training forward on; the same seed and the same steps give
@@ -356,6 +417,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         self.begin_num_update = 0;
         self.current = BucketIndex(self.model.plan().default_bucket);
         self.stage = Stage::Empty;
+        self.graded = None;
     }
 
     /// The same module of another model over the same plan.
@@ -373,6 +435,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             stage: self.stage,
             for_training: self.for_training,
             poisoned: self.poisoned,
+            graded: self.graded,
             num_update: self.num_update,
             begin_num_update: self.begin_num_update,
             steps: self.steps,
@@ -434,6 +497,64 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         Ok(())
     }
 
+    /// Moves every trainable parameter that the bucket has by one step of the optimizer, under `Train::Held`: the
+    /// gradients of the last backward outlive its session. May be called again, and after an inference; a training
+    /// forward takes the gradients' place. Gradients under `grad_req = add` are not cleared, as in MXNet; see
+    /// [`zero_grads`](Self::zero_grads).
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError`]; but for [`UpdateError::Overflow`] no weight is changed. [`UpdateError::NoBackward`] under
+    /// `Train::Fused`, whose update reads the batch again: call [`Session::update`].
+    pub fn update(&mut self) -> Result<(), UpdateError> {
+        let backward = self.graded.ok_or(UpdateError::NoBackward)?;
+        let nothing = Batch::new(backward, &[]);
+        self.run_update(backward, &nothing, &[])
+    }
+
+    /// The update that follows a backward of `bucket`.
+    fn run_update(
+        &mut self,
+        bucket: BucketIndex,
+        batch: &Batch<'_>,
+        head_grads: &[Tensor<'_>],
+    ) -> Result<(), UpdateError> {
+        let current = self.current;
+        if bucket != current {
+            return Err(UpdateError::OtherBucket {
+                backward: bucket,
+                current,
+            });
+        }
+        if self.optimizer.is_none() {
+            return Err(UpdateError::NoOptimizer);
+        }
+        let program = self.train_program();
+        match self.run(program.check, batch, head_grads) {
+            Ok(()) => {}
+            Err(Fault::NotFinite) => return Err(UpdateError::NotFinite),
+            Err(fault) => return Err(UpdateError::Fault(fault)),
+        }
+        self.num_update = self.num_update.saturating_add(1);
+        self.run(program.update, batch, head_grads)
+            .map_err(|fault| {
+                self.poisoned = true;
+                self.graded = None;
+                self.stage = Stage::Empty;
+                match fault {
+                    Fault::Overflow => UpdateError::Overflow,
+                    fault => UpdateError::Fault(fault),
+                }
+            })
+    }
+
+    /// The current bucket's training program.
+    fn train_program(&self) -> Program {
+        let plan = self.model.plan();
+        let bucket = plan.bucket(self.current);
+        bucket.map(|bucket| bucket.train).unwrap_or_default()
+    }
+
     fn run_forward(&mut self, batch: &Batch<'_>, is_train: bool) -> Result<(), ForwardError> {
         let plan = self.model.plan();
         let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
@@ -447,6 +568,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         self.current = batch.bucket;
         self.stage = Stage::Empty;
         if is_train {
+            self.graded = None;
             self.steps = self.steps.wrapping_add(1);
             let drawn = self.steps.wrapping_sub(self.seeded_at);
             self.step_seed = self.dropout_seed ^ drawn.wrapping_mul(0x9e37_79b9);

@@ -5,9 +5,8 @@ use core::ops::{Deref, DerefMut};
 use super::{Batch, BucketingModule, Stage};
 use crate::arena::Tensor;
 use crate::error::{BackwardError, ForwardError, StepError, UpdateError};
-use crate::exec::Fault;
 use crate::model::Model;
-use crate::plan::{Program, Train};
+use crate::plan::Train;
 
 /// Training steps over a module. It borrows each batch from its forward to its update, for backward and
 /// update read the inputs again; it dereferences to the module for everything else.
@@ -19,6 +18,7 @@ use crate::plan::{Program, Train};
 /// | `switch_bucket` in between | [`BackwardError::OtherBucket`], [`UpdateError::OtherBucket`] |
 /// | `update` without `backward` | [`UpdateError::NoBackward`] |
 /// | `update` twice | `Train::Held`: applies the same gradients again, as MXNet; else `NoBackward` |
+/// | `update` after the session | `Train::Held`: [`BucketingModule::update`]; else `NoBackward` |
 pub struct Session<'m, 'a, 'b, M: Model> {
     module: &'m mut BucketingModule<'a, M>,
     batch: Option<Batch<'b>>,
@@ -89,8 +89,9 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
         if forward != current {
             return Err(BackwardError::OtherBucket { forward, current });
         }
-        let program = self.program();
+        let program = self.module.train_program();
         let plan = self.module.model.plan();
+        let held = plan.train == Train::Held;
         let ports = program.head_grads.of(plan.ports);
         if ports.len() != out_grads.len() {
             return Err(BackwardError::HeadCount {
@@ -114,10 +115,12 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
         }
         self.head_grads = out_grads;
         self.module.stage = Stage::Empty;
+        self.module.graded = None;
         self.module
             .run(program.backward, &batch, out_grads)
             .map_err(BackwardError::Fault)?;
         self.module.stage = Stage::Backwarded(forward);
+        self.module.graded = held.then_some(forward);
         Ok(())
     }
 
@@ -140,50 +143,22 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
     ///
     /// [`UpdateError`]; but for [`UpdateError::Overflow`] no weight is changed.
     pub fn update(&mut self) -> Result<(), UpdateError> {
+        if self.module.model.plan().train == Train::Held {
+            return self.module.update();
+        }
         let (Stage::Backwarded(backward), Some(batch)) = (self.module.stage, self.own_batch())
         else {
             return Err(UpdateError::NoBackward);
         };
-        let current = self.module.current;
-        if backward != current {
-            return Err(UpdateError::OtherBucket { backward, current });
-        }
-        if self.module.optimizer.is_none() {
-            return Err(UpdateError::NoOptimizer);
-        }
-        let program = self.program();
         let head_grads = self.head_grads;
-        match self.module.run(program.check, &batch, head_grads) {
-            Ok(()) => {}
-            Err(Fault::NotFinite) => return Err(UpdateError::NotFinite),
-            Err(fault) => return Err(UpdateError::Fault(fault)),
-        }
-        self.module.num_update = self.module.num_update.saturating_add(1);
-        if let Err(fault) = self.module.run(program.update, &batch, head_grads) {
-            self.module.poisoned = true;
-            self.module.stage = Stage::Empty;
-            return Err(match fault {
-                Fault::Overflow => UpdateError::Overflow,
-                fault => UpdateError::Fault(fault),
-            });
-        }
-        if self.module.model.plan().train != Train::Held {
-            self.module.stage = Stage::Updated(backward);
-        }
+        self.module.run_update(backward, &batch, head_grads)?;
+        self.module.stage = Stage::Updated(backward);
         Ok(())
     }
 
     /// The batch of this session's forward, if that was the module's last.
     fn own_batch(&self) -> Option<Batch<'b>> {
         self.batch.filter(|_| self.step == self.module.steps)
-    }
-
-    /// The current bucket's training program.
-    fn program(&self) -> Program {
-        let plan = self.module.model.plan();
-        plan.bucket(self.module.current)
-            .map(|bucket| bucket.train)
-            .unwrap_or_default()
     }
 }
 

@@ -1,17 +1,69 @@
 //! Optimizers: how a gradient changes a weight and its states. Each is a few numbers with MXNet's names and defaults; the
 //! states lie in the arena.
 //!
+//! | MXNet | here | arrays of state | counts its updates |
+//! | --- | --- | --- | --- |
+//! | `sgd` | [`Sgd`] | momentum, or none | |
+//! | `nag` | [`Nag`] | momentum, or none | |
+//! | `adam` | [`Adam`] | mean, variance | yes |
+//! | `adagrad` | [`AdaGrad`] | history | |
+//! | `adadelta` | [`AdaDelta`] | squares of gradients, of steps | |
+//! | `rmsprop` | [`RmsProp`] | squares | |
+//! | `rmsprop`, centered | [`RmsPropCentered`] | squares, mean, delta | |
+//! | `ftrl` | [`Ftrl`] | z, n | |
+//! | `adamax` | [`Adamax`] | mean, largest | yes |
+//! | `nadam` | [`Nadam`] | mean, variance | yes |
+//! | `signum` | [`Signum`] | momentum, or none | |
+//! | any, with `lr_scheduler` | [`Scheduled`] | those of the optimizer | |
+//!
+//! A build names one (`Bucketing::optimizer`); only that one is linked, and only its state has a place in the arena.
+//!
+//! In the formulas of each file g is the gradient, s `rescale_grad`, lr and wd the learning rate and the weight decay times
+//! the parameter's `lr_mult` and `wd_mult`, and clip(x) cuts x to +-`clip_gradient`. As in MXNet `wd_mult` is 0 for names
+//! that do not end in `_weight` or `_gamma`, unless the symbol says otherwise.
+//!
 //! An update of one parameter is a [`begin`](Optimizer::begin), which works out once what depends on the rates and on the
 //! number of the update, and then an [`apply`](Optimizer::apply) for each row of weights, or for all of them at once:
 //! a rule looks at one weight at a time, so that both give the same bits.
+//!
+//! Square roots come from the plan's [`Math`], like the kernels' functions.
+//!
+//! MXNet's `multi_precision` keeps an f32 copy of f16 weights. All weights here are f32, so there is nothing to ask for.
 
+mod adadelta;
+mod adagrad;
+mod adam;
+mod adamax;
+mod common;
+mod ftrl;
+mod nadam;
+mod nag;
+mod power;
+mod rmsprop;
+mod scheduled;
 pub mod sgd;
+mod signum;
 mod states;
 
 use serde::{Deserialize, Serialize};
 
+pub use adadelta::AdaDelta;
+pub use adagrad::AdaGrad;
+pub use adam::Adam;
+pub use adamax::Adamax;
+pub use common::Common;
+pub use ftrl::Ftrl;
+pub use nadam::Nadam;
+pub use nag::Nag;
+pub use rmsprop::{RmsProp, RmsPropCentered};
+pub use scheduled::Scheduled;
 pub use sgd::Sgd;
+pub use signum::Signum;
 pub use states::States;
+
+use crate::error::OptimizerError;
+use crate::math::Math;
+use common::common;
 
 /// Which optimizer a plan was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,26 +71,38 @@ pub use states::States;
 #[repr(u8)]
 pub enum Kind {
     Sgd,
+    Nag,
+    Adam,
+    AdaGrad,
+    AdaDelta,
+    RmsProp,
+    RmsPropCentered,
+    Ftrl,
+    Adamax,
+    Nadam,
+    Signum,
 }
 
 impl Kind {
     /// Arrays of state, each as long as the parameter, where a plan keeps state at all.
     pub const fn arrays(self) -> u32 {
         match self {
-            Kind::Sgd => 1,
+            Kind::Sgd | Kind::Nag | Kind::AdaGrad | Kind::RmsProp | Kind::Signum => 1,
+            Kind::Adam | Kind::AdaDelta | Kind::Ftrl | Kind::Adamax | Kind::Nadam => 2,
+            Kind::RmsPropCentered => 3,
         }
     }
 
     /// Whether each parameter's updates are counted, in a word after its arrays.
     pub const fn counts(self) -> bool {
-        match self {
-            Kind::Sgd => false,
-        }
+        matches!(self, Kind::Adam | Kind::Adamax | Kind::Nadam)
     }
 
     /// Words of state of a parameter of `len` elements.
     pub const fn state_len(self, len: u32) -> u32 {
-        self.arrays() * len + self.counts() as u32
+        self.arrays()
+            .saturating_mul(len)
+            .saturating_add(self.counts() as u32)
     }
 }
 
@@ -46,6 +110,9 @@ impl Kind {
 pub trait Optimizer: Sized {
     /// The plan that it needs.
     const KIND: Kind;
+
+    /// Whether a schedule sets its learning rate.
+    const SCHEDULED: bool = false;
 
     /// What [`begin`](Self::begin) works out.
     type Step: Copy;
@@ -57,14 +124,53 @@ pub trait Optimizer: Sized {
     /// `states` is empty for a parameter without state; an empty `g` is a gradient of zeros.
     fn apply(step: &Self::Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool;
 
+    /// Refuses numbers that make no sense.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizerError::Range`] with the first of them.
+    fn check(&self) -> Result<(), OptimizerError>;
+
+    /// The numbers that every optimizer has.
+    fn common(&self) -> Common;
+
+    /// Sets them.
+    fn set_common(&mut self, common: Common);
+
+    /// Arrays of state that these numbers need.
+    fn arrays(&self) -> u32 {
+        Self::KIND.arrays()
+    }
+
+    /// What the optimizer remembers beside the states: one number, 1 at first.
+    fn memory(&self) -> f32 {
+        1.0
+    }
+
+    /// Sets what [`memory`](Self::memory) gives.
+    fn set_memory(&mut self, _memory: f32) {}
+
     /// The same optimizer for batches of `batch_size` rows: fills in what MXNet derives from it.
-    fn for_batch(self, batch_size: u32) -> Self;
+    fn for_batch(mut self, batch_size: u32) -> Self {
+        let mut common = self.common();
+        let per_row = 1.0 / batch_size.max(1) as f32;
+        common.rescale_grad = common.rescale_grad.or(Some(per_row));
+        self.set_common(common);
+        self
+    }
 
     /// The learning rate, before a parameter's multiplier.
-    fn learning_rate(&self) -> f32;
+    fn learning_rate(&self) -> f32 {
+        self.common().learning_rate
+    }
 
     /// Sets the learning rate.
-    fn set_learning_rate(&mut self, learning_rate: f32);
+    fn set_learning_rate(&mut self, learning_rate: f32) {
+        self.set_common(Common {
+            learning_rate,
+            ..self.common()
+        });
+    }
 }
 
 /// The update of one parameter, or of a part of it.
@@ -79,6 +185,8 @@ pub struct At {
     pub count: u32,
     /// Whether no part of the parameter came before in this update.
     pub first: bool,
+    /// Where square roots come from.
+    pub math: Math,
 }
 
 impl Default for At {
@@ -90,6 +198,7 @@ impl Default for At {
             num_update: 1,
             count: 1,
             first: true,
+            math: Math::default(),
         }
     }
 }

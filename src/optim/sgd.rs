@@ -6,7 +6,9 @@
 //! evaluated from left to right, where s is `rescale_grad` and clip(x) cuts x to +-`clip_gradient`. Without weight
 //! decay its term is left out.
 
-use super::{At, Kind, Optimizer, States};
+use super::common::{cut, share};
+use super::{At, Common, Kind, Optimizer, States, common};
+use crate::error::{Hyper, OptimizerError};
 use crate::kernel::finite::finite;
 
 /// The numbers of the optimizer; `learning_rate` and `wd` before a parameter's multipliers.
@@ -139,33 +141,16 @@ impl Optimizer for Sgd {
         }
     }
 
-    fn for_batch(self, batch_size: u32) -> Self {
-        let rescale_grad = self.rescale_grad.or(Some(1.0 / batch_size.max(1) as f32));
-        Self {
-            rescale_grad,
-            ..self
-        }
+    fn check(&self) -> Result<(), OptimizerError> {
+        self.common().check()?;
+        share(Hyper::Momentum, self.momentum.into())
     }
 
-    fn learning_rate(&self) -> f32 {
-        self.learning_rate
+    fn arrays(&self) -> u32 {
+        u32::from(self.momentum != 0.0)
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f32) {
-        self.learning_rate = learning_rate;
-    }
-}
-
-/// To +-bound; NaN stays.
-#[inline]
-fn cut(value: f32, bound: f32) -> f32 {
-    if value > bound {
-        bound
-    } else if value < -bound {
-        -bound
-    } else {
-        value
-    }
+    common!();
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Learning rates that change while training: MXNet 1.9.1's `mx.lr_scheduler`.
 //!
-//! A schedule is asked before each update, with the number of that update: 1 for the first.
+//! A schedule is asked before each update, with the number of that update: 1 for the first. In a module that is
+//! [`Scheduled`](crate::optim::Scheduled)'s doing, which puts a schedule in front of any optimizer.
 //!
 //! ```
 //! use tinpail::schedule::{Factor, Schedule, Start};

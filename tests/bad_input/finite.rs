@@ -118,9 +118,9 @@ const OVERFLOWING: Sgd = Sgd {
 fn poisoned(file: &PlanFile, then: impl FnOnce(&mut Module<'_>)) {
     run::bound(file, &values(file), |module| {
         step(module, &GOOD, &GOOD).expect("a good step");
-        module.init_optimizer(OVERFLOWING);
+        module.init_optimizer(OVERFLOWING).expect("an optimizer");
         assert_eq!(step(module, &GOOD, &GOOD), Err(UpdateError::Overflow));
-        module.init_optimizer(run::SGD);
+        module.init_optimizer(run::SGD).expect("an optimizer");
         then(module);
     });
 }

@@ -104,7 +104,7 @@ pub fn arena_after(file: &PlanFile, run: impl FnOnce(&mut Module<'_>)) -> Vec<u3
     let model = tinpail::Registry::new(file.plan.plan());
     {
         let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-        module.init_optimizer(run::SGD);
+        module.init_optimizer(run::SGD).expect("an optimizer");
         run(&mut module);
     }
     bits(&arena)

@@ -20,7 +20,7 @@ fn attempts(train: Train) -> [[bool; 2]; 2] {
     let batch = Batch::new(LONG, &data).with_label(&label);
     let mut outcomes = [[false; 2]; 2];
     run::bound(&file, &net::values(&file), |module| {
-        module.init_optimizer(run::SGD);
+        module.init_optimizer(run::SGD).expect("an optimizer");
         let trainable = module.trainable().next().expect("a trainable parameter");
         let weights = module.get_params(trainable).expect("weights").to_vec();
         let mut session = module.session();
@@ -64,7 +64,7 @@ fn a_leaked_session_cannot_lend_its_forward_to_another_batch() {
     let label: Vec<Tensor<'_>> = sample.labels.iter().map(Input::tensor).collect();
     run::bound(&file, &net::values(&file), |module| {
         let batch = Batch::new(LONG, &data).with_label(&label);
-        module.init_optimizer(run::SGD);
+        module.init_optimizer(run::SGD).expect("an optimizer");
         let mut session = module.session();
         session.forward(batch, true).expect("forward");
         let mut inner = session.session();

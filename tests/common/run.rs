@@ -30,7 +30,7 @@ pub fn bound<T>(
     let mut arena = vec![f32::NAN; file.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(file.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(SGD);
+    module.init_optimizer(SGD).expect("an optimizer");
     module.seed_dropout(DROPOUT_SEED);
     for (index, state) in values.states.iter().enumerate() {
         module.set_states(index, state).expect("a state");

@@ -67,12 +67,14 @@ fn run(train: Train) {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.1,
-        momentum: 0.5,
-        wd: 0.02,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.1,
+            momentum: 0.5,
+            wd: 0.02,
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     assert_eq!(scenario.aux_init.len(), 2);
     let aux = ParamKind::Auxiliary;
     let mut metrics = Metrics::new();

@@ -180,12 +180,14 @@ fn fit_score_and_predict_give_mxnets_events_and_numbers() {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.2,
-        momentum: 0.9,
-        wd: 1e-4,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.2,
+            momentum: 0.9,
+            wd: 1e-4,
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
 
     let seen = std::cell::RefCell::new(Vec::new());
     let see = |name, event: Event, value| {

@@ -25,11 +25,13 @@ fn run(train: Train) {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.2,
-        wd: 0.05,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.2,
+            wd: 0.05,
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     for (number, step) in scenario.steps.iter().enumerate() {
         let what = format!("c step {number} key {}", step.bucket_key);
         let labels = step.label["softmax_label"].ids();

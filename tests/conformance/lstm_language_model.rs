@@ -24,13 +24,15 @@ fn run(train: Train) {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.5,
-        momentum: 0.9,
-        wd: 0.01,
-        clip_gradient: Some(0.05),
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.5,
+            momentum: 0.9,
+            wd: 0.01,
+            clip_gradient: Some(0.05),
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     for (number, step) in scenario.steps.iter().enumerate() {
         let what = format!("a step {number} key {}", step.bucket_key);
         let (ids, labels) = (step.data["data"].ids(), step.label["softmax_label"].ids());

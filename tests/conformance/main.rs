@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compression;
 mod conv_batch_norm;
 mod fit;
 mod gru_fixed;
@@ -13,7 +14,9 @@ mod metrics;
 #[cfg(feature = "micromath")]
 mod micromath;
 mod operators;
+mod optimizers;
 mod oracle;
+mod regression_add;
 mod sentences;
 mod session;
 mod stateful_lstm;

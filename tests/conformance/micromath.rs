@@ -30,11 +30,13 @@ fn scenario_c_is_within_the_errors_of_micromath() {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.2,
-        wd: 0.05,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.2,
+            wd: 0.05,
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     let mut worst = 0f32;
     for step in &scenario.steps {
         let labels = step.label["softmax_label"].ids();

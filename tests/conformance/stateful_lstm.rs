@@ -25,11 +25,13 @@ fn states_are_carried_across_buckets_as_in_mxnet() {
     let mut arena = vec![0.0; plan.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(plan.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.3,
-        rescale_grad: Some(1.0),
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.3,
+            rescale_grad: Some(1.0),
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     for (number, step) in scenario.steps.iter().enumerate() {
         let what = format!("b step {number} key {}", step.bucket_key);
         for (index, seen) in step.states_seen.iter().enumerate() {

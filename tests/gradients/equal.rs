@@ -176,10 +176,12 @@ fn added_gradients_are_the_sum() {
                 .collect::<Vec<_>>()
         });
         run::bound(&add, &case.values, |module| {
-            module.init_optimizer(tinpail::optim::Sgd {
-                learning_rate: 0.0,
-                ..run::SGD
-            });
+            module
+                .init_optimizer(tinpail::optim::Sgd {
+                    learning_rate: 0.0,
+                    ..run::SGD
+                })
+                .expect("an optimizer");
             for round in 0..2 {
                 let mut sums: Vec<Option<Vec<f64>>> = Vec::new();
                 for grad in &written[0] {

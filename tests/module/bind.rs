@@ -34,10 +34,12 @@ fn rebinding_keeps_the_parameters_and_nothing_else() {
     let file = net::plan();
     let batch = Batch::new(BUCKET, &DATA).with_label(&LABEL);
     net::bound(&file, |mut module| {
-        module.init_optimizer(Sgd {
-            momentum: 0.9,
-            ..Sgd::default()
-        });
+        module
+            .init_optimizer(Sgd {
+                momentum: 0.9,
+                ..Sgd::default()
+            })
+            .expect("an optimizer");
         module.switch_bucket(BUCKET).expect("a bucket");
         module.train_step(&batch).expect("a step");
         let before = net::params(&module);

@@ -42,10 +42,12 @@ pub fn bound<T>(file: &PlanFile, with: impl FnOnce(Module<'_>) -> T) -> T {
     let mut arena = vec![0.0; file.plan.arena_len as usize];
     let model = Registry::<Sgd>::new(file.plan.plan());
     let mut module = Module::bind_words(model, &mut arena, blob.bytes()).expect("bound");
-    module.init_optimizer(Sgd {
-        learning_rate: 0.5,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.5,
+            ..Sgd::default()
+        })
+        .expect("an optimizer");
     with(module)
 }
 

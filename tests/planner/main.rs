@@ -5,6 +5,7 @@ mod common;
 mod convolutional;
 mod file;
 mod graph;
+mod optimizer;
 mod placement;
 mod random;
 mod refused;

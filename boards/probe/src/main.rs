@@ -24,8 +24,12 @@ use tinpail::metric::{
 };
 use tinpail::module::SetParams;
 use tinpail::monitor::{Seen, norm};
-use tinpail::optim::Sgd;
+use tinpail::optim::{
+    AdaDelta, AdaGrad, Adam, Adamax, Ftrl, Nadam, Nag, Optimizer, RmsProp, RmsPropCentered,
+    Scheduled, Sgd, Signum,
+};
 use tinpail::plan::Plan;
+use tinpail::schedule::{Cosine, Factor, MultiFactor, Poly, Start};
 use tinpail::{
     Arena, Batch, BucketIndex, BucketingModule, Fit, Model, Registry, Score, Slots, Tensor,
 };
@@ -106,7 +110,10 @@ fn blob() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(pointer.cast(), len) }
 }
 
-fn every_method<M: Model<Optimizer = Sgd>>(mut module: BucketingModule<'_, M>) -> Option<f32> {
+fn every_method<M: Model>(
+    mut module: BucketingModule<'_, M>,
+    optimizer: M::Optimizer,
+) -> Option<f32> {
     let mut flash = Flash;
     let slots = black_box(Slots {
         first: 0,
@@ -122,7 +129,11 @@ fn every_method<M: Model<Optimizer = Sgd>>(mut module: BucketingModule<'_, M>) -
             .copied()
             .unwrap_or(0.0);
     };
-    module.init_optimizer(black_box(Sgd::default()));
+    module.init_optimizer(black_box(optimizer)).ok()?;
+    module.begin_num_update(black_box(3));
+    module.set_learning_rate(black_box(0.5)).ok()?;
+    black_box((module.learning_rate(), module.num_update()));
+    black_box(module.saved_optimizer_len());
     module.seed_dropout(black_box(7));
     module.switch_bucket(black_box(BucketIndex(1))).ok()?;
     let bucket = module.fitting(index)?;
@@ -149,11 +160,13 @@ fn every_method<M: Model<Optimizer = Sgd>>(mut module: BucketingModule<'_, M>) -
     session.backward_from(&label).ok()?;
     session.update().ok()?;
     drop(session);
+    module.update().ok()?;
 
     see(module.get_input_grads(index));
     see(module.get_params(index));
     see(module.get_grads(index));
     see(module.optimizer_state(index));
+    black_box(module.update_count(index)).ok()?;
     see(module.get_states(index));
     module.zero_grads();
     module.set_params(index, words()).ok()?;
@@ -164,6 +177,8 @@ fn every_method<M: Model<Optimizer = Sgd>>(mut module: BucketingModule<'_, M>) -
     black_box(module.trainable().count());
     module.save_params(&mut flash, slots).ok()?;
     module.load_params(&mut flash, slots).ok()?;
+    module.save_optimizer_states(&mut flash, slots).ok()?;
+    module.load_optimizer_states(&mut flash, slots).ok()?;
     black_box(loops(&mut module, &mut flash, slots));
     black_box(initial_values(&mut module, index));
 
@@ -303,11 +318,37 @@ fn initial_values<M: Model>(module: &mut BucketingModule<'_, M>, index: usize) -
 }
 
 /// Every kernel: nothing is known about the plan.
-fn registry() -> Option<f32> {
+fn registry<O: Optimizer>(optimizer: O) -> Option<f32> {
     let plan: &Plan<'static> = black_box(&speaker::all_layers::PLAN);
-    let model = Registry::<Sgd>::new(*plan);
+    let model = Registry::<O>::new(*plan);
     black_box(BucketingModule::bind_blank_words(model, words()).is_ok());
-    every_method(BucketingModule::bind_words(model, words(), blob()).ok()?)
+    let module = BucketingModule::bind_words(model, words(), blob()).ok()?;
+    every_method(module, optimizer)
+}
+
+/// Every optimizer and every schedule.
+fn optimizers() -> Option<f32> {
+    let start = black_box(Start::default());
+    let steps: &'static [u32] = black_box(&[2, 4]);
+    registry(Sgd::default())?;
+    registry(Nag::default())?;
+    registry(Adam::default())?;
+    registry(AdaGrad::default())?;
+    registry(AdaDelta::default())?;
+    registry(RmsProp::default())?;
+    registry(RmsPropCentered::default())?;
+    registry(Ftrl::default())?;
+    registry(Adamax::default())?;
+    registry(Nadam::default())?;
+    registry(Signum::default())?;
+    let factor = Factor::new(black_box(2), black_box(0.5), start).ok()?;
+    registry(Scheduled::new(Sgd::default(), factor))?;
+    let factors = MultiFactor::new(steps, black_box(0.5), start).ok()?;
+    registry(Scheduled::with_base_lr(Adam::default(), factors))?;
+    let poly = Poly::new(black_box(9), black_box(2), black_box(0.0), start).ok()?;
+    registry(Scheduled::new(Nadam::default(), poly))?;
+    let cosine = Cosine::new(black_box(9), black_box(0.0), start).ok()?;
+    registry(Scheduled::new(Ftrl::default(), cosine))
 }
 
 /// A planned network, as users have it.
@@ -315,12 +356,13 @@ fn planned() -> Option<f32> {
     static mut ARENA: speaker::Arena = Arena::new();
     // SAFETY: never run.
     let arena = unsafe { &mut *(&raw mut ARENA) };
-    every_method(speaker::all_layers::Module::bind(arena, blob()).ok()?)
+    let module = speaker::all_layers::Module::bind(arena, blob()).ok()?;
+    every_method(module, Sgd::default())
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    black_box((registry(), planned()));
+    black_box((optimizers(), planned()));
     #[cfg(feature = "sabotage")]
     black_box(words()[black_box(3)]);
     loop {

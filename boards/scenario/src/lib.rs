@@ -69,11 +69,13 @@ pub fn run(arena: &mut network::Arena) -> Result<Outcome, &'static str> {
         ..Outcome::default()
     };
     let mut module = network::Module::bind(arena, blob()).map_err(|_| "bind")?;
-    module.init_optimizer(Sgd {
-        learning_rate: 0.2,
-        wd: 0.05,
-        ..Sgd::default()
-    });
+    module
+        .init_optimizer(Sgd {
+            learning_rate: 0.2,
+            wd: 0.05,
+            ..Sgd::default()
+        })
+        .map_err(|_| "init_optimizer")?;
     for step in &STEPS {
         let mut values = [0.0; 64];
         let values = values.get_mut(..step.data.len()).ok_or("data")?;

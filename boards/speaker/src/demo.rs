@@ -148,7 +148,7 @@ fn count_instructions<H: Host>(host: &mut H, arena: &mut Arena) -> Result<(), Er
         learning_rate: 0.0,
         momentum: 0.9,
         ..Sgd::default()
-    });
+    })?;
     for bucket in Bucket::ALL {
         let values = Hearing::Clean.input_for(*bucket, &shortest, &mut input)?;
         let label = [shortest.label.min(CLASSES as u16 - 1)];

@@ -72,6 +72,7 @@ pub trait Host {
 pub enum Error {
     Bind(tinpail::error::BindError),
     Forward(tinpail::error::ForwardError),
+    Optimizer(tinpail::error::OptimizerError),
     Step(tinpail::error::StepError),
     Access(tinpail::error::AccessError),
     /// A data file is not what dataset.py writes.
@@ -93,6 +94,12 @@ impl From<tinpail::error::BindError> for Error {
 impl From<tinpail::error::ForwardError> for Error {
     fn from(error: tinpail::error::ForwardError) -> Self {
         Error::Forward(error)
+    }
+}
+
+impl From<tinpail::error::OptimizerError> for Error {
+    fn from(error: tinpail::error::OptimizerError) -> Self {
+        Error::Optimizer(error)
     }
 }
 

@@ -33,7 +33,7 @@ pub fn fine_tune<M: Model<Optimizer = Sgd>>(
     optimizer: Sgd,
     hearing: Hearing,
 ) -> Result<(), Error> {
-    module.init_optimizer(optimizer);
+    module.init_optimizer(optimizer)?;
     let adapt = data::adapt()?;
     let mut input = [0.0; INPUT_LEN];
     let mut step = 0;

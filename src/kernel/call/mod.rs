@@ -31,7 +31,7 @@
 //! | SoftmaxBackward | C, inner, grad_scale bits, ignore_label, use_ignore, smooth_alpha bits, normalization |
 //! | SoftmaxBackwardProb | grad_scale bits |
 //! | LinearRegressionBackward | scale bits |
-//! | Apply | parameter, part |
+//! | Apply; ApplyCompressed | parameter, part; threshold bits |
 //!
 //! `part` counts the calls that update one parameter together, from 0.
 
@@ -147,4 +147,5 @@ adapters! {
     LinearRegressionBackward => linear_regression_backward,
     CheckFinite => check_finite,
     Apply => apply,
+    ApplyCompressed => apply_compressed,
 }

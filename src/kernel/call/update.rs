@@ -2,7 +2,7 @@
 
 use super::Done;
 use crate::exec::{Args, Fault};
-use crate::kernel::finite;
+use crate::kernel::{compressed, finite};
 use crate::optim::{Optimizer, Overflow};
 
 impl From<Overflow> for Fault {
@@ -25,5 +25,19 @@ pub fn apply<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     let begun = args.begin(param, part)?;
     let [g, w, m] = args.views()?;
     begun.update(m).row(0, w.write(), g.read())?;
+    Ok(())
+}
+
+pub fn apply_compressed<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+    let [param, part, threshold] = args.ints()?;
+    let begun = args.begin(param, part)?;
+    let [g, residual, w, m] = args.views()?;
+    compressed::update(
+        g.read(),
+        residual.write(),
+        w.write(),
+        f32::from_bits(threshold),
+        begun.update(m),
+    )?;
     Ok(())
 }

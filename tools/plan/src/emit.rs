@@ -12,6 +12,7 @@ use tinpail::plan::{
 };
 use tinpail::recipe::MathKind;
 
+use crate::bucketing::LrScheduler;
 use crate::error::Error;
 use crate::plan_file::{BucketNames, Named, PlanBuf, PlanFile};
 
@@ -65,7 +66,7 @@ pub fn source(file: &PlanFile) -> String {
     let _ = write!(out, "{}", buckets(plan));
     let _ = write!(out, "{}", names(file));
     let _ = write!(out, "{}", statics(plan));
-    let _ = write!(out, "{}", model(plan));
+    let _ = write!(out, "{}", model(file));
     out
 }
 
@@ -89,8 +90,11 @@ fn constants(file: &PlanFile) -> String {
     if plan.train != tinpail::plan::Train::None {
         let _ = writeln!(
             out,
-            "/// Bytes that each slot of `save_params` needs at least.\npub const SAVED_BYTES: usize = {};",
-            tinpail::module::saved_len(&plan.params)
+            "/// Bytes that each slot of `save_params` needs at least.\npub const SAVED_BYTES: usize = {};\n\
+             /// Bytes that each slot of `save_optimizer_states` needs at least.\n\
+             pub const SAVED_OPTIMIZER_BYTES: usize = {};",
+            tinpail::module::saved_len(&plan.params),
+            tinpail::module::saved_optimizer_len(&plan.params, plan.optimizer)
         );
     }
     let indices = |out: &mut String, what: &str, names: &mut dyn Iterator<Item = &str>| {
@@ -308,12 +312,13 @@ fn param(param: &Param) -> String {
     };
     format!(
         "::tinpail::plan::Param {{ kind: ::tinpail::plan::ParamKind::{:?}, len: {}, flash: {}, home: {home}, state: {:?}, grad: {:?}, \
-         lr_mult: {}, wd_mult: {} }}",
+         residual: {:?}, lr_mult: {}, wd_mult: {} }}",
         param.kind,
         param.len,
         param.flash,
         param.state,
         param.grad,
+        param.residual,
         float(param.lr_mult),
         float(param.wd_mult),
     )
@@ -421,7 +426,20 @@ fn statics(plan: &PlanBuf) -> String {
     out
 }
 
-fn model(plan: &PlanBuf) -> String {
+/// The type of the optimizer that the plan was made for.
+fn optimizer(file: &PlanFile) -> String {
+    let optimizer = format!("::tinpail::optim::{:?}", file.plan.optimizer);
+    let schedule = match file.lr_scheduler {
+        None => return optimizer,
+        Some(LrScheduler::MultiFactor) => "MultiFactor<'static>".into(),
+        Some(other) => format!("{other:?}"),
+    };
+    format!("::tinpail::optim::Scheduled<{optimizer}, ::tinpail::schedule::{schedule}>")
+}
+
+fn model(file: &PlanFile) -> String {
+    let plan = &file.plan;
+    let optimizer = optimizer(file);
     // Kernels by number: the match is a jump table.
     let called: BTreeMap<u8, Kernel> = plan
         .calls
@@ -442,7 +460,7 @@ fn model(plan: &PlanBuf) -> String {
          #[derive(Clone, Copy, Debug, Default)]\n\
          pub struct Model;\n\
          impl ::tinpail::Model for Model {{\n\
-         \x20   type Optimizer = ::tinpail::optim::Sgd;\n\
+         \x20   type Optimizer = {optimizer};\n\
          \x20   fn plan(&self) -> ::tinpail::Plan<'_> {{\n        PLAN\n    }}\n\
          \x20   #[allow(unreachable_patterns)]\n\
          \x20   fn call(&self, args: &mut ::tinpail::exec::Args<'_, '_, Self::Optimizer>) \

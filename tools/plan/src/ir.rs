@@ -19,6 +19,8 @@ pub enum Storage {
     OptState(usize),
     /// The held gradient of a parameter.
     Grad(usize),
+    /// What compression has not sent of a parameter's gradient.
+    Residual(usize),
     /// A carried state, by its index.
     State(usize),
     /// Data, a label, or a head gradient, by port.

@@ -28,7 +28,7 @@ pub mod report;
 pub mod symbol;
 mod validate;
 
-pub use bucketing::{Bucketing, GradReq, MathKind, Optimizer, Train};
+pub use bucketing::{Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Train};
 pub use error::Error;
 pub use plan_file::PlanFile;
 pub use symbol::{Net, Op, Sym, Symbols};

@@ -5,6 +5,7 @@ use tinpail::optim::Kind;
 use tinpail::plan::{BucketPlan, Call, Param, Plan, Port, Span, Train};
 use tinpail::recipe::Recipe;
 
+use crate::bucketing::LrScheduler;
 use crate::error::Error;
 
 /// [`Plan`] with its tables in vectors.
@@ -138,6 +139,8 @@ pub struct PlanFile {
     pub params: Vec<Named>,
     pub states: Vec<Named>,
     pub buckets: Vec<BucketNames>,
+    /// Whose learning rates the optimizer follows.
+    pub lr_scheduler: Option<LrScheduler>,
     /// The symbol that each call was made for, by row of `plan.calls`.
     pub call_names: Vec<String>,
     pub report: Report,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Bucketing;
+use super::{Bucketing, GradReq};
 use crate::error::{Dims, Error};
 use crate::infer::Shapes;
 use crate::lower::Role;
@@ -16,6 +16,8 @@ pub struct Parameter {
     pub trainable: bool,
     /// An auxiliary state, such as BatchNorm's moving mean.
     pub auxiliary: bool,
+    /// Its held gradient is added to instead of overwritten.
+    pub grad_add: bool,
     pub lr_mult: f32,
     pub wd_mult: f32,
 }
@@ -60,6 +62,9 @@ impl Arguments {
         check_known("state", &config.state_names, &known)?;
         check_known("fixed parameter", &config.fixed_param_names, &known)?;
         let auxiliary = auxiliary(net)?;
+        check_known("grad_req", &names_of(&config.grad_reqs), &known)?;
+        check_known("lr_mult", &names_of(&config.lr_mults), &known)?;
+        check_known("wd_mult", &names_of(&config.wd_mults), &known)?;
         let inputs: HashSet<&str> = net
             .data
             .iter()
@@ -80,6 +85,9 @@ impl Arguments {
                 found.insert(name, state);
                 continue;
             }
+            let grad_req = given(&config.grad_reqs, name).unwrap_or(config.grad_req);
+            let lr_mult = given(&config.lr_mults, name);
+            let wd_mult = given(&config.wd_mults, name);
             let hints = &net.nodes[id.0 as usize].hints;
             let auxiliary = auxiliary.contains(&id);
             // MXNet decays only names that end so, unless the symbol says otherwise.
@@ -88,11 +96,15 @@ impl Arguments {
                 name: name.into(),
                 shape: shape.to_vec(),
                 auxiliary,
+                grad_add: grad_req == GradReq::Add,
                 trainable: config.train != super::Train::None
                     && !auxiliary
+                    && grad_req != GradReq::Null
                     && !config.fixed_param_names.iter().any(|fixed| fixed == name),
-                lr_mult: hints.lr_mult.unwrap_or(1.0),
-                wd_mult: hints.wd_mult.unwrap_or(if decays { 1.0 } else { 0.0 }),
+                lr_mult: lr_mult.or(hints.lr_mult).unwrap_or(1.0),
+                wd_mult: wd_mult
+                    .or(hints.wd_mult)
+                    .unwrap_or(if decays { 1.0 } else { 0.0 }),
             });
         }
         let names = config.state_names.iter();
@@ -160,6 +172,11 @@ impl Arguments {
         self.parameters.iter().map(|own| own.auxiliary).collect()
     }
 
+    /// Whether each parameter's held gradient is added to, by index.
+    pub fn grad_add(&self) -> Vec<bool> {
+        self.parameters.iter().map(|own| own.grad_add).collect()
+    }
+
     /// Elements of each parameter, by index.
     pub fn param_lens(&self) -> Vec<usize> {
         self.parameters
@@ -213,6 +230,17 @@ fn auxiliary(net: &Net) -> Result<HashSet<NodeId>, Error> {
             Err(Error::symbol(name, what))
         }
     }
+}
+
+/// The names of overrides.
+fn names_of<T>(overrides: &[(String, T)]) -> Vec<String> {
+    overrides.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// What was given last for a name.
+fn given<T: Copy>(overrides: &[(String, T)], name: &str) -> Option<T> {
+    let last = overrides.iter().rev().find(|(own, _)| own == name);
+    last.map(|(_, value)| *value)
 }
 
 fn check_known(role: &'static str, names: &[String], known: &[&str]) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use tinpail::recipe::{Recipe, VERSION};
 
 use super::arguments::Arguments;
 use super::tables::{LooseCall, LooseProgram, Tables};
-use super::{Bucketing, GradReq};
+use super::{Bucketing, Compression, GradReq};
 use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
@@ -35,6 +35,7 @@ struct Persistent {
     params: Vec<Option<u32>>,
     states: Vec<Option<u32>>,
     grads: Vec<Option<u32>>,
+    residuals: Vec<Option<u32>>,
     carried: Vec<u32>,
     len: u32,
 }
@@ -89,6 +90,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
                 home: persistent.params[index].map_or(Home::Flash, Home::Arena),
                 state: persistent.states[index],
                 grad: persistent.grads[index],
+                residual: persistent.residuals[index],
                 lr_mult: own.lr_mult,
                 wd_mult: own.wd_mult,
             }
@@ -149,12 +151,14 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         ),
         states: named(arguments.states.iter().map(|own| (&own.name, &own.shape))),
         buckets: names,
+        lr_scheduler: config.lr_scheduler,
         call_names: tables.call_names,
         report: Report {
             arena_bytes: 4 * arena_len,
             param_bytes: present_bytes(&persistent.params, &param_lens),
             optimizer_bytes: present_bytes(&persistent.states, &arguments.opt_state_lens(config)),
-            grad_bytes: present_bytes(&persistent.grads, &param_lens),
+            grad_bytes: present_bytes(&persistent.grads, &param_lens)
+                + present_bytes(&persistent.residuals, &param_lens),
             state_bytes: 4 * arguments.state_lens().iter().sum::<usize>(),
             flash_param_bytes: 4 * flash as usize,
             plan_bytes,
@@ -185,10 +189,31 @@ fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
     if config.batch_size == 0 {
         return wrong("batch_size is 0");
     }
-    if config.grad_req == GradReq::Add && config.train != Train::Held {
+    let adds = |(_, grad_req): &(String, GradReq)| *grad_req == GradReq::Add;
+    let adds = config.grad_req == GradReq::Add || config.grad_reqs.iter().any(adds);
+    if adds && config.train != Train::Held {
         return wrong(
             "grad_req = add needs Train::Held: a fused update keeps no gradient to add to",
         );
+    }
+    for (name, mult) in config.lr_mults.iter().chain(&config.wd_mults) {
+        if !mult.is_finite() || *mult < 0.0 {
+            return Err(Error::Config(format!(
+                "{name}: a multiplier of {mult} is not 0 or more"
+            )));
+        }
+    }
+    if let Some(Compression::TwoBit { threshold }) = config.compression {
+        if threshold.is_nan() || threshold <= 0.0 || threshold.is_infinite() {
+            return Err(Error::Config(format!(
+                "compression_params: threshold {threshold} is not greater than 0"
+            )));
+        }
+        if config.train != Train::Held {
+            return wrong(
+                "compression_params needs Train::Held: what is compressed is a whole gradient",
+            );
+        }
     }
     if config.inputs_need_grad && config.train == Train::None {
         return wrong("inputs_need_grad needs a plan that trains");
@@ -319,11 +344,15 @@ impl Persistent {
         let grads = arrays(&lens, &|index| {
             trainable[index] && config.train == Train::Held
         });
+        let residuals = arrays(&lens, &|index| {
+            trainable[index] && config.compression.is_some()
+        });
         let carried = arguments.state_lens().into_iter().map(take).collect();
         Persistent {
             params,
             states,
             grads,
+            residuals,
             carried,
             len,
         }
@@ -358,6 +387,7 @@ impl<F> Maker<'_, F> {
         let roles = self.arguments.roles(net, shapes, *key, default_key)?;
         let trainable = self.arguments.trainable();
         let auxiliary = self.arguments.auxiliary();
+        let grad_add = self.arguments.grad_add();
         let param_lens = self.arguments.param_lens();
         let setting = Setting {
             roles: &roles,
@@ -369,7 +399,8 @@ impl<F> Maker<'_, F> {
                 _ => 0,
             },
             train: self.config.train,
-            grad_add: self.config.grad_req == GradReq::Add,
+            grad_add: &grad_add,
+            compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
         };
         let data = self.ports(net, shapes, &net.data)?;
@@ -550,6 +581,7 @@ impl<F> Maker<'_, F> {
             Storage::Param(index) => at(self.persistent.params[index]),
             Storage::OptState(index) => at(self.persistent.states[index]),
             Storage::Grad(index) => at(self.persistent.grads[index]),
+            Storage::Residual(index) => at(self.persistent.residuals[index]),
             Storage::State(index) => Some(self.persistent.carried[index] as usize),
             Storage::Data(_) | Storage::Label(_) | Storage::HeadGrad(_) => None,
             Storage::Transient => {

@@ -4,6 +4,8 @@ mod arguments;
 mod assemble;
 mod tables;
 
+use serde::{Deserialize, Serialize};
+
 use crate::emit;
 use crate::error::Error;
 use crate::plan_file::PlanFile;
@@ -17,7 +19,27 @@ pub use tinpail::recipe::MathKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Optimizer {
     /// Stochastic gradient descent; with `momentum`, one element of state for each of a parameter.
-    Sgd { momentum: bool },
+    Sgd {
+        momentum: bool,
+    },
+    /// Nesterov's accelerated gradient, with momentum or (as `Sgd`) without.
+    Nag {
+        momentum: bool,
+    },
+    Adam,
+    AdaGrad,
+    AdaDelta,
+    /// MXNet's `RMSProp`: one array of state, `centered` three.
+    RmsProp {
+        centered: bool,
+    },
+    Ftrl,
+    Adamax,
+    Nadam,
+    /// The sign of the gradient, with momentum or without.
+    Signum {
+        momentum: bool,
+    },
 }
 
 impl Optimizer {
@@ -25,20 +47,52 @@ impl Optimizer {
     pub fn kind(self) -> Kind {
         match self {
             Optimizer::Sgd { .. } => Kind::Sgd,
+            Optimizer::Nag { .. } => Kind::Nag,
+            Optimizer::Adam => Kind::Adam,
+            Optimizer::AdaGrad => Kind::AdaGrad,
+            Optimizer::AdaDelta => Kind::AdaDelta,
+            Optimizer::RmsProp { centered: false } => Kind::RmsProp,
+            Optimizer::RmsProp { centered: true } => Kind::RmsPropCentered,
+            Optimizer::Ftrl => Kind::Ftrl,
+            Optimizer::Adamax => Kind::Adamax,
+            Optimizer::Nadam => Kind::Nadam,
+            Optimizer::Signum { .. } => Kind::Signum,
         }
     }
 
     /// Whether it keeps state.
     pub(crate) fn has_state(self) -> bool {
         match self {
-            Optimizer::Sgd { momentum } => momentum,
+            Optimizer::Sgd { momentum }
+            | Optimizer::Nag { momentum }
+            | Optimizer::Signum { momentum } => momentum,
+            _ => true,
         }
     }
 }
 
-/// MXNet's `grad_req` for the trainable parameters.
+/// Whose learning rates the device's optimizer follows: MXNet's `lr_scheduler`. The numbers are given on the device,
+/// see `tinpail::schedule`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LrScheduler {
+    Factor,
+    MultiFactor,
+    Poly,
+    Cosine,
+}
+
+/// MXNet's `compression_params`: what is sent of a gradient, see `tinpail::codec`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Compression {
+    /// `{'type': '2bit', 'threshold': t}`; MXNet's threshold is 0.5 unless told.
+    TwoBit { threshold: f32 },
+}
+
+/// MXNet's `grad_req` of a trainable parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GradReq {
+    /// No gradient and no update, as if it were in `fixed_param_names`: the parameter stays in flash.
+    Null,
     /// Each backward overwrites the gradients.
     Write,
     /// Each backward adds to them; only `zero_grads` clears them. Needs [`Train::Held`].
@@ -84,7 +138,14 @@ pub struct Bucketing<F> {
     fixed_param_names: Vec<String>,
     optimizer: Optimizer,
     train: Train,
+    lr_scheduler: Option<LrScheduler>,
+    compression: Option<Compression>,
     grad_req: GradReq,
+    /// Overrides by name.
+    grad_reqs: Vec<(String, GradReq)>,
+    /// Overrides by name.
+    lr_mults: Vec<(String, f32)>,
+    wd_mults: Vec<(String, f32)>,
     inputs_need_grad: bool,
     ram_limit_bytes: Option<usize>,
     math: MathKind,
@@ -104,7 +165,12 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             fixed_param_names: Vec::new(),
             optimizer: Optimizer::Sgd { momentum: true },
             train: Train::Fused,
+            lr_scheduler: None,
+            compression: None,
             grad_req: GradReq::Write,
+            grad_reqs: Vec::new(),
+            lr_mults: Vec::new(),
+            wd_mults: Vec::new(),
             inputs_need_grad: false,
             ram_limit_bytes: None,
             math: MathKind::Libm,
@@ -152,15 +218,51 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
         self
     }
 
+    /// The schedule of the learning rate: the emitted module's optimizer becomes
+    /// `tinpail::optim::Scheduled` over the optimizer.
+    pub fn lr_scheduler(mut self, lr_scheduler: LrScheduler) -> Self {
+        self.lr_scheduler = Some(lr_scheduler);
+        self
+    }
+
+    /// MXNet's `compression_params`: update takes what 2-bit compression sends of each gradient, before `rescale_grad`,
+    /// clipping and weight decay, and what it does not send waits in a residual as long as the parameter. As in MXNet on
+    /// one device with a KVStore object. Needs [`Train::Held`].
+    pub fn compression_params(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
     /// Whether and how the device trains.
     pub fn train(mut self, train: Train) -> Self {
         self.train = train;
         self
     }
 
-    /// MXNet's `grad_req`.
+    /// MXNet's `grad_req` for all parameters that are not named by [`grad_req_of`](Self::grad_req_of).
     pub fn grad_req(mut self, grad_req: GradReq) -> Self {
         self.grad_req = grad_req;
+        self
+    }
+
+    /// MXNet's `grad_req` of one parameter: an entry of its dict. The last one of a name counts. A parameter in
+    /// `fixed_param_names` is fixed whatever stands here.
+    pub fn grad_req_of(mut self, name: impl Into<String>, grad_req: GradReq) -> Self {
+        self.grad_reqs.push((name.into(), grad_req));
+        self
+    }
+
+    /// What multiplies the learning rate of one parameter: an entry of MXNet's `set_lr_mult`, before the symbol's
+    /// `__lr_mult__`. The last one of a name counts.
+    pub fn lr_mult_of(mut self, name: impl Into<String>, lr_mult: f32) -> Self {
+        self.lr_mults.push((name.into(), lr_mult));
+        self
+    }
+
+    /// What multiplies the weight decay of one parameter: an entry of MXNet's `set_wd_mult`, before the symbol's
+    /// `__wd_mult__` and the rule by name. The last one of a name counts.
+    pub fn wd_mult_of(mut self, name: impl Into<String>, wd_mult: f32) -> Self {
+        self.wd_mults.push((name.into(), wd_mult));
         self
     }
 

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 
 use tinpail::plan::{Kernel, Train};
 
+use crate::bucketing::Compression;
 use crate::error::Error;
 use crate::infer::Shapes;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
@@ -48,8 +49,10 @@ pub struct Setting<'s> {
     /// Arrays that the optimizer keeps for each parameter.
     pub state_arrays: usize,
     pub train: Train,
-    /// Held gradients are added to instead of overwritten.
-    pub grad_add: bool,
+    /// Whether the held gradient of each parameter is added to instead of overwritten, by index.
+    pub grad_add: &'s [bool],
+    /// What update takes of held gradients.
+    pub compression: Option<Compression>,
     pub inputs_need_grad: bool,
 }
 

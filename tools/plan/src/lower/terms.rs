@@ -9,6 +9,7 @@ use tinpail::plan::{Kernel, Train};
 
 use super::window::Geometry;
 use super::{Lowering, Role};
+use crate::bucketing::Compression;
 use crate::ir::{Phase, Storage, View};
 use crate::symbol::{Op, Sym};
 
@@ -178,11 +179,13 @@ impl Lowering<'_> {
 
     /// `grad_req = write`: backward starts from zero.
     pub(super) fn zero_held_grads(&mut self) {
-        if self.setting.train != Train::Held || self.setting.grad_add {
+        if self.setting.train != Train::Held {
             return;
         }
         self.node = "zero_grads".into();
-        for param in self.moved() {
+        let mut written = self.moved();
+        written.retain(|param| !self.setting.grad_add[*param]);
+        for param in written {
             let grad = self.held_grad(param);
             self.call(Kernel::Fill, &[Some(grad)], &[0]);
         }
@@ -253,8 +256,7 @@ impl Lowering<'_> {
                 for param in moved {
                     self.node = self.param_name(param);
                     let grad = self.held_grad(param);
-                    let whole = self.setting.param_lens[param];
-                    self.apply(param, 0, whole, Some(grad), 0);
+                    self.apply_held(param, grad);
                 }
             }
             Train::Fused => self.update_fused(moved, &terms),
@@ -427,6 +429,23 @@ impl Lowering<'_> {
                 self.apply(term.param, term.offset, term.len, Some(values), part);
             }
         }
+    }
+
+    /// The update of a whole parameter by its held gradient.
+    fn apply_held(&mut self, param: usize, grad: View) {
+        let whole = self.setting.param_lens[param];
+        let Some(Compression::TwoBit { threshold }) = self.setting.compression else {
+            self.apply(param, 0, whole, Some(grad), 0);
+            return;
+        };
+        let (w, m) = self.weight_and_state(param, 0, whole);
+        let name = format!("residual{param}");
+        let residual = self.stored(Storage::Residual(param), &name, whole);
+        self.call(
+            Kernel::ApplyCompressed,
+            &[Some(grad), Some(residual), Some(w), m],
+            &[param as u32, 0, threshold.to_bits()],
+        );
     }
 
     fn apply(&mut self, param: usize, offset: usize, len: usize, grad: Option<View>, part: u32) {

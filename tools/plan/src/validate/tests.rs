@@ -411,7 +411,8 @@ fn lowered(train: Train) -> Code {
         param_lens: &param_lens,
         state_arrays: 1,
         train,
-        grad_add: false,
+        grad_add: &vec![false; param_lens.len()],
+        compression: None,
         inputs_need_grad: true,
     };
     lower(&net, &shapes, &setting, true).expect("lowered")
