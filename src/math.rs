@@ -1,4 +1,4 @@
-//! The functions that activations need, from libm or micromath: the one place that names either.
+//! The functions that kernels need, from libm or micromath: the one place that names either.
 //!
 //! With one of the two features, [`Math`] has one variant and choosing costs nothing; with both, the plan's
 //! recipe chooses. libm is pinned, so that host and device compute the same bits.
@@ -12,13 +12,15 @@
 //! | sigmoid | all | 9e-8 absolute | 5.5e-4 absolute |
 //! | ln | 1e-30 to 1e30 | 4e-6 absolute | 7e-5 absolute |
 //! | sqrt | 1e-30 to 1e30 | 6e-8 relative | 1.6e-6 relative |
+//! | expm1 | -30 to 30 | 1.2e-7 relative | 4e-3 relative |
+//! | erf | all | 1.2e-7 absolute | 1.2e-3 absolute |
 
 #[cfg(not(any(feature = "libm", feature = "micromath")))]
 compile_error!(
     "tinpail needs exp and tanh from somewhere: enable the feature `libm` (the default) or `micromath`"
 );
 
-/// Where exp, tanh, ln and sqrt come from.
+/// Where exp, tanh, ln, sqrt, expm1 and erf come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Math {
     /// The pinned libm: within one or two units in the last place.
@@ -70,6 +72,26 @@ impl Math {
         }
     }
 
+    /// e^x - 1, exact near 0.
+    pub fn expm1(self, x: f32) -> f32 {
+        match self {
+            #[cfg(feature = "libm")]
+            Self::Libm => libm::expm1f(x),
+            #[cfg(feature = "micromath")]
+            Self::Micromath => approx::expm1(x),
+        }
+    }
+
+    /// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+    pub fn erf(self, x: f32) -> f32 {
+        match self {
+            #[cfg(feature = "libm")]
+            Self::Libm => libm::erff(x),
+            #[cfg(feature = "micromath")]
+            Self::Micromath => approx::erf(x),
+        }
+    }
+
     /// 1 / (1 + e^-x)
     #[inline]
     pub fn sigmoid(self, x: f32) -> f32 {
@@ -110,6 +132,31 @@ mod approx {
         }
     }
 
+    /// e^x - 1 loses its digits near 0: there x + x^2/2 + x^3/6.
+    pub fn expm1(x: f32) -> f32 {
+        let size = f32::from_bits(x.to_bits() & 0x7fff_ffff);
+        if size < 0.25 {
+            x * (1.0 + x * (0.5 + x * (1.0 / 6.0)))
+        } else {
+            exp(x) - 1.0
+        }
+    }
+
+    /// 1 - (a1 t + .. + a5 t^5) e^(-x^2), t = 1 / (1 + p x): Abramowitz and Stegun, 7.1.26. Near 0 the first terms of the
+    /// series.
+    pub fn erf(x: f32) -> f32 {
+        let size = f32::from_bits(x.to_bits() & 0x7fff_ffff);
+        if size < 0.125 {
+            return core::f32::consts::FRAC_2_SQRT_PI * (x - x * x * x * (1.0 / 3.0));
+        }
+        let t = 1.0 / (1.0 + 0.327_591_1 * size);
+        let sum = 1.061_405_4 * t - 1.453_152_1;
+        let sum = (sum * t + 1.421_413_8) * t - 0.284_496_74;
+        let sum = (sum * t + 0.254_829_6) * t;
+        let value = 1.0 - sum * exp(-size * size);
+        if x < 0.0 { -value } else { value }
+    }
+
     pub fn ln(x: f32) -> f32 {
         if x.is_nan() || x < 0.0 {
             f32::NAN
@@ -148,6 +195,14 @@ mod tests {
         (0..=20_000).map(move |i| (from + (to - from) * f64::from(i) / 20_000.0) as f32)
     }
 
+    /// The integral by Simpson's rule, to 1e-11 or so.
+    fn erf(x: f64) -> f64 {
+        let (count, f) = (400, |t: f64| (-t * t).exp());
+        let step = x / f64::from(count);
+        let inner = (1..count).map(|i| f64::from(2 + 2 * (i % 2)) * f(f64::from(i) * step));
+        (f(0.0) + f(x) + inner.sum::<f64>()) * step / 3.0 * core::f64::consts::FRAC_2_SQRT_PI
+    }
+
     /// The largest difference from f64's function, divided by the value if `relative`.
     fn worst(
         xs: impl Iterator<Item = f32>,
@@ -163,20 +218,23 @@ mod tests {
         .fold(0.0, f64::max)
     }
 
-    /// exp relative, tanh, sigmoid, ln absolute, sqrt relative.
-    fn errors(math: Math) -> [f64; 5] {
+    /// exp relative, tanh, sigmoid, ln absolute, sqrt, expm1 relative, erf absolute.
+    fn errors(math: Math) -> [f64; 7] {
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         let wide = || steps(-30.0, 30.0).map(|x| 10f32.powf(x));
+        let not_zero = || steps(-30.0, 30.0).filter(|x| *x != 0.0);
         [
             worst(steps(-80.0, 80.0), |x| math.exp(x), f64::exp, true),
             worst(steps(-30.0, 30.0), |x| math.tanh(x), f64::tanh, false),
             worst(steps(-30.0, 30.0), |x| math.sigmoid(x), sigmoid, false),
             worst(wide(), |x| math.ln(x), f64::ln, false),
             worst(wide(), |x| math.sqrt(x), f64::sqrt, true),
+            worst(not_zero(), |x| math.expm1(x), f64::exp_m1, true),
+            worst(steps(-6.0, 6.0), |x| math.erf(x), erf, false),
         ]
     }
 
-    fn check(math: Math, bounds: [f64; 5]) {
+    fn check(math: Math, bounds: [f64; 7]) {
         let errors = errors(math);
         for (error, bound) in errors.iter().zip(bounds) {
             assert!(*error <= bound, "{math:?}: {errors:?}, bounds {bounds:?}");
@@ -198,8 +256,22 @@ mod tests {
             (math.sqrt(0.0), math.sqrt(f32::INFINITY)),
             (0.0, f32::INFINITY)
         );
+        assert_eq!((math.expm1(0.0), math.expm1(-200.0)), (0.0, -1.0));
+        assert_eq!(
+            (math.erf(0.0), math.erf(9.0), math.erf(-9.0)),
+            (0.0, 1.0, -1.0)
+        );
         assert!(math.ln(-1.0).is_nan() && math.sqrt(-1.0).is_nan());
-        for f in [Math::exp, Math::tanh, Math::ln, Math::sqrt, Math::sigmoid] {
+        let all = [
+            Math::exp,
+            Math::tanh,
+            Math::ln,
+            Math::sqrt,
+            Math::sigmoid,
+            Math::expm1,
+            Math::erf,
+        ];
+        for f in all {
             assert!(f(math, f32::NAN).is_nan());
         }
     }
@@ -207,12 +279,15 @@ mod tests {
     #[test]
     #[cfg(feature = "libm")]
     fn libm_is_within_its_bounds() {
-        check(Math::Libm, [7e-8, 6e-8, 9e-8, 4e-6, 6e-8]);
+        check(Math::Libm, [7e-8, 6e-8, 9e-8, 4e-6, 6e-8, 1.2e-7, 1.2e-7]);
     }
 
     #[test]
     #[cfg(feature = "micromath")]
     fn micromath_is_within_its_bounds() {
-        check(Math::Micromath, [2.5e-3, 3.5e-4, 5.5e-4, 7e-5, 1.6e-6]);
+        check(
+            Math::Micromath,
+            [2.5e-3, 3.5e-4, 5.5e-4, 7e-5, 1.6e-6, 4e-3, 1.2e-3],
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! | bias | added after the sum; input and hidden products are two sums, each with its bias, then added |
 //! | dW | rows in time order (t ascending, then the batch), onto zero or the held gradient |
 //! | subnormals | kept |
-//! | exp, tanh, ln | [`Math`]: libm (pinned version) or micromath |
+//! | exp, tanh, ln, sqrt, expm1, erf | [`Math`]: libm (pinned version) or micromath |
 
 use serde::{Deserialize, Serialize};
 

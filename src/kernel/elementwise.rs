@@ -28,6 +28,23 @@ pub fn mul_assign(dst: &mut [f32], src: &[f32]) {
     }
 }
 
+/// dst /= src: also the gradient of a quotient, to its left side.
+pub fn div_assign(dst: &mut [f32], src: &[f32]) {
+    for (dst, src) in dst.iter_mut().zip(src) {
+        *dst /= *src;
+    }
+}
+
+/// y stays where the condition is not 0 (`when` true) or is 0 (`when` false); elsewhere it becomes `other`, or 0 if there
+/// is none. Its own gradient, on dy without `other`, to the side that `when` names.
+pub fn select(condition: &[f32], other: &[f32], y: &mut [f32], when: bool) {
+    for (index, (y, condition)) in y.iter_mut().zip(condition).enumerate() {
+        if (*condition != 0.0) != when {
+            *y = other.get(index).copied().unwrap_or(0.0);
+        }
+    }
+}
+
 /// dst = a b
 pub fn mul(dst: &mut [f32], a: &[f32], b: &[f32]) {
     for ((dst, a), b) in dst.iter_mut().zip(a).zip(b) {

@@ -19,6 +19,7 @@ pub mod embedding;
 pub mod finite;
 pub mod gru;
 pub mod layout;
+pub mod leaky;
 pub mod lstm;
 pub mod norm;
 pub mod pooling;
@@ -29,6 +30,7 @@ pub mod rnn;
 pub mod rows;
 pub mod sequence;
 pub mod softmax;
+pub mod unary;
 pub mod window;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! The mean over an axis.
+//! The mean and the sum over an axis.
 //!
 //! M outer, A the axis, I inner: `[M, A, I]` becomes `[M, I]`.
 //!
-//! Fixed order: the sum from +0 along the axis ascending, then divided by A.
+//! Fixed order: the sum from +0 along the axis ascending, the mean's then divided by A.
 
-use super::elementwise::{add_assign, div_scalar};
+use super::elementwise::{add_assign, assign, div_scalar};
 use super::rows::{rows, rows_mut};
 
 /// The shape of the array besides its outer length.
@@ -47,6 +47,44 @@ impl Mean {
                     let share = *dy / len;
                     *dx = if accumulate { *dx + share } else { share };
                 }
+            }
+        }
+    }
+}
+
+/// The shape of the array besides its outer length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// A
+    pub axis: usize,
+    /// I
+    pub inner: usize,
+}
+
+impl Sum {
+    /// y = the sum of x along the axis: also the gradient of [`Sum::repeat`].
+    pub fn forward(
+        self,
+        x: &[f32],     // [M, A, I]
+        y: &mut [f32], // [M, I]
+    ) {
+        for (x, y) in rows(x, self.axis.saturating_mul(self.inner)).zip(rows_mut(y, self.inner)) {
+            y.fill(0.0);
+            for x in rows(x, self.inner) {
+                add_assign(y, x);
+            }
+        }
+    }
+
+    /// y = x at every place of the axis: a broadcast, and the gradient of [`Sum::forward`].
+    pub fn repeat(
+        self,
+        x: &[f32],     // [M, I]
+        y: &mut [f32], // [M, A, I]
+    ) {
+        for (x, y) in rows(x, self.inner).zip(rows_mut(y, self.axis.saturating_mul(self.inner))) {
+            for y in rows_mut(y, self.inner) {
+                assign(y, x);
             }
         }
     }

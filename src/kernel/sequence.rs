@@ -82,12 +82,49 @@ impl Sequence {
         }
     }
 
+    /// y = x with the first `len` steps of each sequence in reverse, and the others as they are. Its own gradient.
+    pub fn reverse(
+        self,
+        x: &[f32],       // [T, N, C] or [N, T, C]
+        lengths: &[u16], // [N] or empty
+        y: &mut [f32],   // as x
+    ) {
+        let inner = if self.batch_major {
+            self.steps
+        } else {
+            self.batch
+        };
+        let (mut a, mut b) = (0, 0);
+        for y in rows_mut(y, self.channels) {
+            let (t, n) = if self.batch_major { (b, a) } else { (a, b) };
+            let len = lengths
+                .get(n)
+                .map_or(self.steps, |len| usize::from(*len).min(self.steps));
+            let from = if t < len {
+                len.saturating_sub(t).saturating_sub(1)
+            } else {
+                t
+            };
+            if let Some(x) = row(x, self.step_row(n, from), self.channels) {
+                assign(y, x);
+            }
+            b += 1;
+            if b >= inner {
+                (a, b) = (a + 1, 0);
+            }
+        }
+    }
+
     /// The row of the last step of sequence `n`.
     fn last_row(self, n: usize, lengths: &[u16]) -> usize {
         let len = lengths
             .get(n)
             .map_or(self.steps, |len| usize::from(*len).min(self.steps));
-        let t = len.saturating_sub(1);
+        self.step_row(n, len.saturating_sub(1))
+    }
+
+    /// The row of step `t` of sequence `n`.
+    fn step_row(self, n: usize, t: usize) -> usize {
         if self.batch_major {
             n.saturating_mul(self.steps).saturating_add(t)
         } else {

@@ -2,9 +2,10 @@
 //!
 //! M outer, C classes, I inner: an array is `[M, C, I]`, a label array `[M, I]`. I is 1 unless `multi_output`.
 //!
-//! Fixed order: e^(x - max) of each class, their sum from +0 with the classes ascending, then each divided by it.
+//! Fixed order: e^(x - max) of each class, their sum from +0 with the classes ascending, then each divided by it. The sums
+//! of the plain softmax's and log-softmax's gradients run the same way.
 
-use super::rows::{rows, rows_mut, strided_mut};
+use super::rows::{Strided, rows, rows_mut, strided_mut};
 use crate::math::Math;
 
 /// The shape of the array besides its outer length.
@@ -123,6 +124,94 @@ impl Softmax {
                     };
                     let ignored = loss.use_ignore && *label == loss.ignore_label;
                     *dx = if ignored { 0.0 } else { (*p - target) * scale };
+                }
+            }
+        }
+    }
+}
+
+impl Softmax {
+    /// dy = the gradient of the softmax by its output y: y (dy - sum over the classes of dy y).
+    pub fn grad(
+        self,
+        y: &[f32],      // [M, C, I]
+        dy: &mut [f32], // [M, C, I]
+    ) {
+        let block = self.classes.saturating_mul(self.inner);
+        for (y, dy) in rows(y, block).zip(rows_mut(dy, block)) {
+            for i in 0..self.inner {
+                let values = Strided {
+                    values: y,
+                    first: i,
+                    stride: self.inner,
+                };
+                let mut sum = 0.0;
+                for (dy, y) in strided_mut(dy, i, self.inner, 1)
+                    .flatten()
+                    .zip(values.column(0))
+                {
+                    sum += *dy * y;
+                }
+                for (dy, y) in strided_mut(dy, i, self.inner, 1)
+                    .flatten()
+                    .zip(values.column(0))
+                {
+                    *dy = y * (*dy - sum);
+                }
+            }
+        }
+    }
+
+    /// y = (y - max) - ln(sum over the classes of e^(y - max)): the logarithm of the softmax.
+    pub fn log_forward(
+        self,
+        y: &mut [f32], // [M, C, I]
+        math: Math,
+    ) {
+        let block = self.classes.saturating_mul(self.inner);
+        for block in rows_mut(y, block) {
+            for i in 0..self.inner {
+                let mut max = f32::NEG_INFINITY;
+                let mut sum = 0.0;
+                for y in strided_mut(block, i, self.inner, 1).flatten() {
+                    max = if *y > max { *y } else { max };
+                }
+                for y in strided_mut(block, i, self.inner, 1).flatten() {
+                    *y -= max;
+                    sum += math.exp(*y);
+                }
+                let log = math.ln(sum);
+                for y in strided_mut(block, i, self.inner, 1).flatten() {
+                    *y -= log;
+                }
+            }
+        }
+    }
+
+    /// dy = the gradient of [`Softmax::log_forward`] by its output y: dy - e^y (sum over the classes of dy).
+    pub fn log_grad(
+        self,
+        y: &[f32],      // [M, C, I]
+        dy: &mut [f32], // [M, C, I]
+        math: Math,
+    ) {
+        let block = self.classes.saturating_mul(self.inner);
+        for (y, dy) in rows(y, block).zip(rows_mut(dy, block)) {
+            for i in 0..self.inner {
+                let values = Strided {
+                    values: y,
+                    first: i,
+                    stride: self.inner,
+                };
+                let mut sum = 0.0;
+                for dy in strided_mut(dy, i, self.inner, 1).flatten() {
+                    sum += *dy;
+                }
+                for (dy, y) in strided_mut(dy, i, self.inner, 1)
+                    .flatten()
+                    .zip(values.column(0))
+                {
+                    *dy -= math.exp(y) * sum;
                 }
             }
         }

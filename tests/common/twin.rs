@@ -38,15 +38,11 @@ fn takes_grad(net: &Net, head: Sym, fixed: &[&str], states: &[&str]) -> bool {
                 let labelled = net.labels.iter().any(|label| label.name == node.name);
                 !labelled && !stop(&node.name)
             }
-            Op::BlockGrad => false,
+            Op::BlockGrad | Op::OnesLike => false,
             _ => node.inputs.iter().any(|input| reaches(net, *input, stop)),
         }
     }
-    let is_loss = matches!(
-        net.node(head).op,
-        Op::SoftmaxOutput(_) | Op::LinearRegressionOutput { .. }
-    );
-    !is_loss
+    !net.node(head).op.is_loss()
         && reaches(net, head, &|name| {
             fixed.contains(&name) || states.contains(&name)
         })

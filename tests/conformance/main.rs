@@ -2,6 +2,7 @@
 //!
 //! `TINPAIL_ORACLE_DIR=DIR` runs them on another seed's folder, made by `tests/golden/oracle.py`.
 
+mod cells;
 #[path = "../common/mod.rs"]
 mod common;
 mod compression;

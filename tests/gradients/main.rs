@@ -9,4 +9,5 @@ mod common;
 mod equal;
 mod row;
 mod rows;
+mod table;
 mod twin;

@@ -386,11 +386,13 @@ impl Growing<'_> {
             mode,
             state_size: 1 + self.below(3),
             num_layers: 1 + self.below(2),
+            bidirectional: self.once_in(3),
             p: 0.0,
             state_outputs: self.once_in(2),
         };
         let (steps, batch) = (x.shape[0], x.shape[1]);
-        let begin = [attrs.num_layers, batch, attrs.state_size];
+        let directions = attrs.directions();
+        let begin = [attrs.num_layers * directions, batch, attrs.state_size];
         let mut operands = vec![x.sym];
         let parameters = [attrs.parameter_len(x.shape[2])];
         operands.push(self.param("parameters", &parameters));
@@ -410,7 +412,7 @@ impl Growing<'_> {
         }
         let name = self.name("rnn");
         let y = self.s.push(&name, Op::Rnn(attrs), &operands);
-        self.add(y, vec![steps, batch, attrs.state_size]);
+        self.add(y, vec![steps, batch, directions * attrs.state_size]);
         if attrs.state_outputs {
             for output in 1..=states {
                 self.add(Sym { output, ..y }, begin.to_vec());

@@ -3,7 +3,7 @@
 use super::Done;
 use crate::exec::{Args, Fault};
 use crate::kernel::activation::{self, Act};
-use crate::kernel::{dropout as mask, elementwise};
+use crate::kernel::{dropout as mask, elementwise, unary};
 
 /// The operation of a Scalar call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,52 @@ pub fn sub_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
 pub fn mul_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [src, dst] = args.views()?;
     elementwise::mul_assign(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn div_assign<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [src, dst] = args.views()?;
+    elementwise::div_assign(dst.write(), src.read());
+    Ok(())
+}
+
+pub fn select<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [when] = args.ints()?;
+    let [condition, other, y] = args.views()?;
+    elementwise::select(condition.read(), other.read(), y.write(), when != 0);
+    Ok(())
+}
+
+pub fn exp<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let math = args.context.math;
+    let [y] = args.views()?;
+    unary::exp(y.write(), math);
+    Ok(())
+}
+
+pub fn log<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let math = args.context.math;
+    let [y] = args.views()?;
+    unary::log(y.write(), math);
+    Ok(())
+}
+
+pub fn sqrt<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let math = args.context.math;
+    let [y] = args.views()?;
+    unary::sqrt(y.write(), math);
+    Ok(())
+}
+
+pub fn abs<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [y] = args.views()?;
+    unary::abs(y.write());
+    Ok(())
+}
+
+pub fn abs_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [x, dy] = args.views()?;
+    unary::abs_backward(x.read(), dy.write());
     Ok(())
 }
 

@@ -46,6 +46,43 @@ pub fn softmax_backward_prob<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
+pub fn softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [classes, inner] = args.ints()?.map(size);
+    let [y, dy] = args.views()?;
+    Softmax { classes, inner }.grad(y.read(), dy.write());
+    Ok(())
+}
+
+pub fn log_softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [classes, inner] = args.ints()?.map(size);
+    let math = args.context.math;
+    let [y] = args.views()?;
+    Softmax { classes, inner }.log_forward(y.write(), math);
+    Ok(())
+}
+
+pub fn log_softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [classes, inner] = args.ints()?.map(size);
+    let math = args.context.math;
+    let [y, dy] = args.views()?;
+    Softmax { classes, inner }.log_grad(y.read(), dy.write(), math);
+    Ok(())
+}
+
+pub fn mae_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [scale] = args.ints()?.map(f32::from_bits);
+    let [o, label, dx] = args.views()?;
+    regression::mae_backward(o.read(), label.read(), dx.write(), scale);
+    Ok(())
+}
+
+pub fn make_loss_valid<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [grad_scale, threshold] = args.ints()?.map(f32::from_bits);
+    let [x, dx] = args.views()?;
+    regression::make_loss_valid(x.read(), dx.write(), grad_scale, threshold);
+    Ok(())
+}
+
 pub fn linear_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [scale] = args.ints()?.map(f32::from_bits);
     let [o, label, dx] = args.views()?;

@@ -7,7 +7,11 @@
 //! | Gather, Scatter | blocks, elements of each, first, stride (of the strided side) |
 //! | SwapAxes | P, A, M, B, Q |
 //! | Scalar | [`ScalarKind`], scalar bits |
+//! | Select | 1 keeps y where the condition is not 0, 0 where it is |
 //! | Activation* | act |
+//! | Leaky* | slope bits |
+//! | Elu* | alpha bits, scale bits |
+//! | Prelu* | C, inner |
 //! | DenseForward | K, O |
 //! | DenseBackwardData, DenseGrad | K, O, first, stride of delta |
 //! | DenseUpdate | K, O, first, stride, parameter, part |
@@ -24,13 +28,14 @@
 //! | RnnBackward | N, D, H, mode |
 //! | LstmForward, GruForward | N, D, H, keep |
 //! | LstmBackward, GruBackward | N, D, H |
-//! | SequenceLast*; SequenceMask | T, N, C, axis; value bits |
-//! | Mean* | axis, inner |
+//! | SequenceLast*, SequenceReverse; SequenceMask | T, N, C, axis; value bits |
+//! | Mean*, Sum, Repeat | axis, inner |
 //! | Dropout | stream, p bits |
-//! | SoftmaxForward | C, inner |
+//! | SoftmaxForward, SoftmaxGrad, LogSoftmax* | C, inner |
 //! | SoftmaxBackward | C, inner, grad_scale bits, ignore_label, use_ignore, smooth_alpha bits, normalization |
 //! | SoftmaxBackwardProb | grad_scale bits |
-//! | LinearRegressionBackward | scale bits |
+//! | LinearRegressionBackward, MaeRegressionBackward | scale bits |
+//! | MakeLossValid | grad_scale bits, valid_thresh bits |
 //! | Apply; ApplyCompressed | parameter, part; threshold bits |
 //!
 //! `part` counts the calls that update one parameter together, from 0.
@@ -40,6 +45,7 @@ mod dense;
 mod elementwise;
 mod embedding;
 mod layout;
+mod leaky;
 mod loss;
 mod norm;
 mod pooling;
@@ -52,6 +58,7 @@ pub use dense::*;
 pub use elementwise::*;
 pub use embedding::*;
 pub use layout::*;
+pub use leaky::*;
 pub use loss::*;
 pub use norm::*;
 pub use pooling::*;
@@ -97,9 +104,25 @@ adapters! {
     AddAssign => add_assign,
     SubAssign => sub_assign,
     MulAssign => mul_assign,
+    DivAssign => div_assign,
+    Select => select,
     Scalar => scalar,
     ActivationForward => activation_forward,
     ActivationBackward => activation_backward,
+    Exp => exp,
+    Log => log,
+    Sqrt => sqrt,
+    Abs => abs,
+    AbsBackward => abs_backward,
+    LeakyForward => leaky_forward,
+    LeakyBackward => leaky_backward,
+    EluForward => elu_forward,
+    EluBackward => elu_backward,
+    GeluForward => gelu_forward,
+    GeluBackward => gelu_backward,
+    PreluForward => prelu_forward,
+    PreluBackward => prelu_backward,
+    PreluGammaGrad => prelu_gamma_grad,
     DenseForward => dense_forward,
     DenseBackwardData => dense_backward_data,
     DenseGrad => dense_grad,
@@ -138,13 +161,21 @@ adapters! {
     SequenceLastForward => sequence_last_forward,
     SequenceLastBackward => sequence_last_backward,
     SequenceMask => sequence_mask,
+    SequenceReverse => sequence_reverse,
     MeanForward => mean_forward,
     MeanBackward => mean_backward,
+    Sum => sum,
+    Repeat => repeat,
     Dropout => dropout,
     SoftmaxForward => softmax_forward,
     SoftmaxBackward => softmax_backward,
     SoftmaxBackwardProb => softmax_backward_prob,
+    SoftmaxGrad => softmax_grad,
+    LogSoftmaxForward => log_softmax_forward,
+    LogSoftmaxGrad => log_softmax_grad,
     LinearRegressionBackward => linear_regression_backward,
+    MaeRegressionBackward => mae_regression_backward,
+    MakeLossValid => make_loss_valid,
     CheckFinite => check_finite,
     Apply => apply,
     ApplyCompressed => apply_compressed,

@@ -27,6 +27,13 @@ pub fn sequence_mask<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
+pub fn sequence_reverse<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let sequence = sequence(args.ints()?);
+    let [x, lengths, y] = args.views()?;
+    sequence.reverse(x.read(), lengths.u16(), y.write());
+    Ok(())
+}
+
 fn sequence([steps, batch, channels, axis]: [u32; 4]) -> Sequence {
     Sequence {
         steps: size(steps),
@@ -40,6 +47,20 @@ pub fn mean_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [axis, inner] = args.ints()?.map(size);
     let [x, y] = args.views()?;
     reduce::Mean { axis, inner }.forward(x.read(), y.write());
+    Ok(())
+}
+
+pub fn sum<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [axis, inner] = args.ints()?.map(size);
+    let [x, y] = args.views()?;
+    reduce::Sum { axis, inner }.forward(x.read(), y.write());
+    Ok(())
+}
+
+pub fn repeat<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let [axis, inner] = args.ints()?.map(size);
+    let [x, y] = args.views()?;
+    reduce::Sum { axis, inner }.repeat(x.read(), y.write());
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::rows::Strided;
 use crate::kernel::softmax::{Loss, Normalization, Softmax};
 use crate::kernel::window::Axis;
-use crate::kernel::{embedding, gru, layout, lstm, reduce, rnn, sequence};
+use crate::kernel::{
+    elementwise, embedding, gru, layout, leaky, lstm, reduce, regression, rnn, sequence,
+};
 use crate::math::Math;
 use crate::optim::Sgd;
 use proptest::prelude::*;
@@ -107,6 +109,20 @@ proptest! {
         shape.last_forward(&a, &tokens, &mut e);
         shape.last_backward(&a, &tokens, &mut e, flags[1]);
         shape.mask(&mut e, &tokens, 0.0);
+        shape.reverse(&a, &tokens, &mut e);
+        soft.grad(&a, &mut e);
+        soft.log_forward(&mut e, math);
+        soft.log_grad(&a, &mut e, math);
+        let prelu = leaky::Prelu { channels: s[0], inner: s[1] };
+        prelu.forward(&a, &mut e);
+        prelu.backward(&a, &b, &mut e);
+        prelu.gamma_grad(&a, &b, &mut e);
+        leaky::gelu_backward(&a, &mut e, math);
+        elementwise::select(&a, &b, &mut e, flags[0]);
+        regression::make_loss_valid(&a, &mut e, 1.0, 0.0);
+        let sum = reduce::Sum { axis: s[0], inner: s[1] };
+        sum.forward(&a, &mut e);
+        sum.repeat(&a, &mut e);
         let mean = reduce::Mean { axis: s[0], inner: s[1] };
         mean.forward(&a, &mut e);
         mean.backward(&a, &mut e, flags[0]);

@@ -178,8 +178,28 @@ fn language_model(cell: Cell) -> impl Fn(usize) -> Net {
     }
 }
 
+/// An LSTM of which each new h stays the old one where a mask of Dropout says so: a ZoneoutCell.
+fn zoneout(steps: usize) -> Net {
+    let mut s = Symbols::new();
+    let x = s.variable("data");
+    let parts = s.slice_channel("steps", x, steps, 1, true);
+    let mut states = begin(&mut s, LSTM, true);
+    let mut heads = Vec::new();
+    for (t, part) in parts.into_iter().enumerate() {
+        let old = states.clone();
+        let (_, new) = unroll(&mut s, LSTM, &[part], states);
+        let ones = s.push(&format!("ones{t}"), Op::OnesLike, &[new[0]]);
+        let mask = s.dropout(&format!("mask{t}"), ones, 0.3);
+        let h = s.choose(&format!("h{t}"), mask, new[0], old[0]);
+        heads.push(s.expand_dims(&format!("step{t}"), h, 1));
+        states = vec![h, new[1]];
+    }
+    let y = s.concat("merged", &heads, 1);
+    s.net([y]).data("data", [0, steps, 2])
+}
+
 pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
+    let mut rows = vec![Row::new("cell dropout of old states", zoneout)];
     for cell in [RNN, LSTM, GRU, SKIPPING] {
         let name = cell.prefix;
         let states: &[&str] = if cell.states == 2 {

@@ -1,6 +1,8 @@
-//! SoftmaxOutput with all its attributes, LinearRegressionOutput, and nets with several heads.
+//! SoftmaxOutput with all its attributes, the regressions, MakeLoss, and nets with several heads.
 
-use tinpail_plan::symbol::{Act, FullyConnected, Normalization, SoftmaxOutput};
+use tinpail_plan::symbol::{
+    Act, FullyConnected, MakeLoss, Normalization, SoftmaxOutput, Sym, Unary,
+};
 use tinpail_plan::{Net, Symbols};
 
 use crate::row::Row;
@@ -72,26 +74,55 @@ fn probabilities(grad_scale: f32) -> impl Fn(usize) -> Net {
     }
 }
 
-fn regression(grad_scale: f32, outputs: usize) -> impl Fn(usize) -> Net {
+/// A loss against a label of its data's shape.
+type Regression = fn(&mut Symbols, Sym, Sym, f32) -> Sym;
+
+const REGRESSIONS: [(&str, Regression); 3] = [
+    ("regression", |s, y, label, scale| {
+        s.linear_regression_output("regression", y, label, scale)
+    }),
+    ("logistic", |s, y, label, scale| {
+        s.logistic_regression_output("regression", y, label, scale)
+    }),
+    ("mae", |s, y, label, scale| {
+        s.mae_regression_output("regression", y, label, scale)
+    }),
+];
+
+fn regression(loss: Regression, grad_scale: f32, outputs: usize) -> impl Fn(usize) -> Net {
     move |_| {
         let mut s = Symbols::new();
         let (x, label) = (s.variable("data"), s.variable("label"));
         let y = s.fully_connected("fc", x, FullyConnected::new(outputs));
-        let head = s.linear_regression_output("regression", y, label, grad_scale);
+        let head = loss(&mut s, y, label, grad_scale);
         s.net([head])
             .data("data", [0, 3])
             .label("label", [0, outputs])
     }
 }
 
+/// The square of a layer's output as a loss of its own, beside a value of the layer.
+fn make_loss(attrs: MakeLoss) -> impl Fn(usize) -> Net {
+    move |_| {
+        let mut s = Symbols::new();
+        let x = s.variable("data");
+        let y = s.fully_connected("fc", x, FullyConnected::new(3));
+        let square = s.unary("square", y, Unary::Square);
+        let loss = s.make_loss("loss", square, attrs);
+        s.net([loss, y]).data("data", [0, 2])
+    }
+}
+
 /// A regression over all steps, on data itself.
-fn regression_of_data(steps: usize) -> Net {
-    let mut s = Symbols::new();
-    let (x, label) = (s.variable("data"), s.variable("label"));
-    let head = s.linear_regression_output("regression", x, label, 1.0);
-    s.net([head])
-        .data("data", [0, steps, 2])
-        .label("label", [0, steps, 2])
+fn regression_of_data(loss: Regression) -> impl Fn(usize) -> Net {
+    move |steps| {
+        let mut s = Symbols::new();
+        let (x, label) = (s.variable("data"), s.variable("label"));
+        let head = loss(&mut s, x, label, 1.0);
+        s.net([head])
+            .data("data", [0, steps, 2])
+            .label("label", [0, steps, 2])
+    }
 }
 
 /// Two losses and a value of one trunk; a loss whose output is read on; a loss behind BlockGrad.
@@ -172,12 +203,27 @@ pub fn rows() -> Vec<Row> {
     rows.extend([
         Row::new("softmax probabilities", probabilities(1.0)),
         Row::new("softmax probabilities, scaled", probabilities(0.3)),
-        Row::new("regression", regression(1.0, 3)),
-        Row::new("regression one output", regression(1.0, 1)),
-        Row::new("regression scaled", regression(0.25, 2)),
-        Row::new("regression of data", regression_of_data),
         Row::new("losses and values", many_heads),
         Row::new("losses of one label", same_label),
     ]);
+    for (name, loss) in REGRESSIONS {
+        rows.extend([
+            Row::new(name, regression(loss, 1.0, 3)),
+            Row::new(format!("{name} one output"), regression(loss, 1.0, 1)),
+            Row::new(format!("{name} scaled"), regression(loss, 0.25, 2)),
+            Row::new(format!("{name} of data"), regression_of_data(loss)),
+        ]);
+    }
+    for normalization in normalizations {
+        for valid_thresh in [0.0, 0.2] {
+            let attrs = MakeLoss {
+                grad_scale: 0.6,
+                normalization,
+                valid_thresh,
+            };
+            let name = format!("make_loss {normalization:?}, threshold {valid_thresh}");
+            rows.push(Row::new(name, make_loss(attrs)));
+        }
+    }
     rows
 }

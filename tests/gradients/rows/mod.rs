@@ -2,6 +2,7 @@
 
 mod cells;
 mod elementwise;
+mod functions;
 mod layers;
 mod losses;
 mod norms;
@@ -19,6 +20,7 @@ pub fn rows() -> Vec<Row> {
         windows::rows(),
         norms::rows(),
         elementwise::rows(),
+        functions::rows(),
         shape::rows(),
         sequence::rows(),
         recurrent::rows(),

@@ -43,7 +43,7 @@ fn begin_states(s: &mut Symbols, case: Case) -> Vec<Sym> {
         Mode::Lstm => &["h0", "c0"],
         _ => &["h0"],
     };
-    let shape = [case.rnn.num_layers, 0, H];
+    let shape = [case.rnn.num_layers * case.rnn.directions(), 0, H];
     let mut states = Vec::new();
     for name in names {
         states.push(match case.begin {
@@ -86,9 +86,10 @@ fn net(case: Case) -> impl Fn(usize) -> Net {
         }
         let mut net = s.net(heads).data("data", [steps, 0, 2]);
         if case.begin == Begin::Data {
-            net = net.data("h0", [case.rnn.num_layers, 0, H]);
+            let shape = [case.rnn.num_layers * case.rnn.directions(), 0, H];
+            net = net.data("h0", shape);
             if case.rnn.mode == Mode::Lstm {
-                net = net.data("c0", [case.rnn.num_layers, 0, H]);
+                net = net.data("c0", shape);
             }
         }
         if case.heads == Heads::Loss {
@@ -101,8 +102,11 @@ fn net(case: Case) -> impl Fn(usize) -> Net {
 fn row(case: Case) -> Row {
     let Case { rnn, begin, heads } = case;
     let name = format!(
-        "rnn {:?}, {} layers, p {}, begin {begin:?}, heads {heads:?}",
-        rnn.mode, rnn.num_layers, rnn.p
+        "rnn {:?}, {} layers{}, p {}, begin {begin:?}, heads {heads:?}",
+        rnn.mode,
+        rnn.num_layers,
+        if rnn.bidirectional { " both ways" } else { "" },
+        rnn.p
     );
     let row = Row::new(name, net(case));
     match (begin, rnn.mode) {
@@ -206,6 +210,16 @@ pub fn rows() -> Vec<Row> {
             push(rnn(layers, true, 0.0), Begin::Data, Heads::Finals);
             push(rnn(layers, true, 0.0), Begin::Computed, Heads::Finals);
         }
+        let both = |rnn: Rnn| Rnn {
+            bidirectional: true,
+            ..rnn
+        };
+        push(both(rnn(1, false, 0.0)), Begin::Zeros, Heads::Steps);
+        push(both(rnn(1, false, 0.0)), Begin::Zeros, Heads::Loss);
+        push(both(rnn(1, true, 0.0)), Begin::States, Heads::All);
+        push(both(rnn(2, true, 0.0)), Begin::Params, Heads::All);
+        push(both(rnn(2, true, 0.0)), Begin::Data, Heads::Finals);
+        push(both(rnn(2, false, 0.4)), Begin::Zeros, Heads::Steps);
         push(rnn(2, false, 0.4), Begin::Zeros, Heads::Steps);
         push(rnn(3, true, 0.4), Begin::Data, Heads::All);
         rows.push(Row::new(format!("rnn {mode:?} one step"), one_step(mode)));

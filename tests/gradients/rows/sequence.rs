@@ -1,4 +1,4 @@
-//! SequenceLast, SequenceMask, mean.
+//! SequenceLast, SequenceMask, SequenceReverse, mean, sum.
 
 use tinpail_plan::symbol::{Act, FullyConnected, Sym};
 use tinpail_plan::{Net, Symbols};
@@ -100,6 +100,22 @@ fn mean_of_data(axes: &'static [i64]) -> impl Fn(usize) -> Net {
     }
 }
 
+fn sum(axes: &'static [i64], keepdims: bool) -> impl Fn(usize) -> Net {
+    move |steps| {
+        let mut s = Symbols::new();
+        let x = s.variable("data");
+        let attrs = FullyConnected {
+            flatten: false,
+            ..FullyConnected::new(3)
+        };
+        let y = s.fully_connected("fc", x, attrs);
+        let out = s.sum("sum", y, axes, keepdims);
+        let out = s.scalar("small", out, tinpail_plan::symbol::ScalarOp::Mul, 0.1);
+        let out = s.elemwise_mul("square", out, out);
+        s.net([out]).data("data", [0, steps, 2, 2])
+    }
+}
+
 pub fn rows() -> Vec<Row> {
     let last: Over = |s, x, lengths, axis| s.sequence_last("last", x, lengths, axis);
     let mask: Over = |s, x, lengths, axis| s.sequence_mask("mask", x, lengths, -0.75, axis);
@@ -108,7 +124,16 @@ pub fn rows() -> Vec<Row> {
         Row::new("sequence_mask of (T, N)", without_channels(mask)),
         Row::new("sequence_last and mask", both_at_once),
     ];
-    for (name, over) in [("sequence_last", last), ("sequence_mask", mask)] {
+    let reverse: Over = |s, x, lengths, axis| s.sequence_reverse("reverse", x, lengths, axis);
+    rows.push(Row::new(
+        "sequence_reverse of (T, N)",
+        without_channels(reverse),
+    ));
+    for (name, over) in [
+        ("sequence_last", last),
+        ("sequence_mask", mask),
+        ("sequence_reverse", reverse),
+    ] {
         for axis in [0, 1] {
             for (with, lengths) in [("lengths", true), ("no lengths", false)] {
                 let name = format!("{name} axis {axis}, {with}");
@@ -134,6 +159,8 @@ pub fn rows() -> Vec<Row> {
             // A mean over everything without keepdims has the shape (1,).
             let name = format!("mean {axes:?} keepdims {keepdims}");
             rows.push(Row::new(name, mean(axes, keepdims)));
+            let name = format!("sum {axes:?} keepdims {keepdims}");
+            rows.push(Row::new(name, sum(axes, keepdims)));
         }
     }
     rows.push(Row::new("mean of data", mean_of_data(&[1])));

@@ -1,4 +1,4 @@
-//! Reshape, ExpandDims, SwapAxis, Concat, SliceChannel.
+//! Reshape, ExpandDims, SwapAxis, transpose, Concat, stack, SliceChannel, slice_axis.
 
 use tinpail_plan::symbol::{Act, FullyConnected, Op, Sym};
 use tinpail_plan::{Net, Symbols};
@@ -91,7 +91,23 @@ fn nested(s: &mut Symbols, y: Sym) -> [Sym; 2] {
     [s.concat("outer", &[relu, inner, tanh], 1), inner]
 }
 
+/// y, its tanh and y again along a new axis.
+fn stack(s: &mut Symbols, y: Sym, axis: i64) -> [Sym; 1] {
+    let tanh = s.activation("tanh", y, Act::Tanh);
+    [s.stack("stack", &[y, tanh, y], axis)]
+}
+
+/// Two overlapping slices of one value.
+fn slice_axis(s: &mut Symbols, y: Sym, axis: i64) -> [Sym; 2] {
+    let first = s.slice_axis("first", y, axis, 0, Some(2));
+    [first, s.slice_axis("rest", y, axis, -1, None)]
+}
+
 pub fn rows() -> Vec<Row> {
+    let turned =
+        |axes: &'static [i64]| move |s: &mut Symbols, y| [s.transpose("transpose", y, axes)];
+    let stacked = |axis| move |s: &mut Symbols, y| stack(s, y, axis);
+    let cut = |axis| move |s: &mut Symbols, y| slice_axis(s, y, axis);
     let reshape =
         |shape: &'static [i64]| move |s: &mut Symbols, y| [s.reshape("reshape", y, shape)];
     let expand = |axis| move |s: &mut Symbols, y| [s.expand_dims("expand", y, axis)];
@@ -121,6 +137,16 @@ pub fn rows() -> Vec<Row> {
         both("swap_axis 2 0", swap(2, 0)),
         both("swap_axis 1 1", swap(1, 1)),
         both("swap, expand, reshape", swap_reshape),
+        both("transpose", turned(&[])),
+        both("transpose 2 0 1", turned(&[2, 0, 1])),
+        both("transpose 1 2 0", turned(&[1, 2, 0])),
+        both("transpose 0 1 2", turned(&[0, 1, 2])),
+        both("stack 0", stacked(0)),
+        both("stack 1", stacked(1)),
+        both("stack -1", stacked(-1)),
+        both("slice_axis 1", cut(1)),
+        both("slice_axis 2", cut(2)),
+        both("slice_axis -1", cut(-1)),
         both("concat 0", joined(0)),
         both("concat 1", joined(1)),
         both("concat -1", joined(-1)),

@@ -24,21 +24,19 @@ pub fn freeze(net: &Net, args: &Tensors, mode: Mode) -> Result<Frozen, InterpErr
 
 /// Whether no gradient passes through the operator's output.
 pub(crate) fn output_is_constant(op: &Op) -> bool {
-    matches!(op, Op::BlockGrad) || is_loss(op)
+    matches!(op, Op::BlockGrad) || op.is_loss()
 }
 
 /// Whether no gradient passes into the operator's input of this position.
 pub(crate) fn input_is_constant(op: &Op, input: usize) -> bool {
     match op {
         Op::Embedding(_) => input == 0,
-        Op::SequenceLast { .. } | Op::SequenceMask { .. } => input == 1,
-        _ => is_loss(op) && input == 1,
+        Op::SequenceLast { .. } | Op::SequenceMask { .. } | Op::SequenceReverse { .. } => {
+            input == 1
+        }
+        Op::Where => input == 0,
+        _ => op.is_loss() && input == 1,
     }
-}
-
-/// Whether the operator brings its own gradient, whatever its head gradient is.
-pub(crate) fn is_loss(op: &Op) -> bool {
-    matches!(op, Op::SoftmaxOutput(_) | Op::LinearRegressionOutput { .. })
 }
 
 /// The answers to "is x > 0" of one evaluation, in the order they were asked.

@@ -8,7 +8,7 @@
 //!
 //! What MXNet passes no gradient through is held constant: see [`Frozen`].
 
-use tinpail_plan::symbol::{Normalization, SoftmaxOutput};
+use tinpail_plan::symbol::{MakeLoss, Normalization, SoftmaxOutput};
 use tinpail_plan::{Net, Op};
 
 use crate::eval::{self, Outcome, Values, softmax};
@@ -90,16 +90,32 @@ fn of_heads(
 fn of_loss_layers(net: &Net, values: &Values, frozen: &Frozen) -> Result<f64, InterpError> {
     let needed = eval::needed(net);
     let mut sum = 0.0;
-    for (node, _) in (net.nodes.iter().zip(needed)).filter(|&(_, needed)| needed) {
-        let (Op::SoftmaxOutput(_) | Op::LinearRegressionOutput { .. }, &[data, label]) =
-            (&node.op, node.inputs.as_slice())
-        else {
-            continue;
-        };
-        let (data, label) = (values.of(data), frozen.values.of(label));
+    let losses = net.nodes.iter().zip(needed);
+    for (node, _) in losses.filter(|(node, needed)| *needed && node.op.is_loss()) {
+        let (data, before) = (node.inputs[0], frozen.values.of(node.inputs[0]));
+        let data = values.of(data);
+        // The label; of a loss without one its data again.
+        let label = frozen.values.of(node.inputs[node.inputs.len() - 1]);
         let loss = match &node.op {
             Op::SoftmaxOutput(attrs) => softmax_output(attrs, data, label),
-            Op::LinearRegressionOutput { grad_scale } => regression(*grad_scale, data, label),
+            Op::LinearRegressionOutput { grad_scale } => {
+                regression(*grad_scale, [data, before, label], |[x, _, y]| {
+                    (x - y).powi(2) / 2.0
+                })
+            }
+            // ln(1 + e^x) - y x: the cross-entropy of sigmoid(x).
+            Op::LogisticRegressionOutput { grad_scale } => {
+                regression(*grad_scale, [data, before, label], |[x, _, y]| {
+                    x.max(0.0) + (-x.abs()).exp().ln_1p() - y * x
+                })
+            }
+            // |x - y|, on the side where x was; where they are equal that is below, as in MXNet.
+            Op::MaeRegressionOutput { grad_scale } => {
+                regression(*grad_scale, [data, before, label], |[x, before, y]| {
+                    if before > y { x - y } else { y - x }
+                })
+            }
+            Op::MakeLoss(attrs) => Ok(make_loss(attrs, data, before)),
             _ => Ok(0.0),
         };
         sum += loss.map_err(|what| InterpError::Op {
@@ -175,13 +191,32 @@ fn softmax_output(attrs: &SoftmaxOutput, data: &Tensor, label: &Tensor) -> Outco
     Ok(sum * scale / divisor as f64)
 }
 
-/// grad_scale / (label elements per sample) * sum of (o - y)^2 / 2, whose derivative is
-/// (o - y) grad_scale / (label elements per sample); not divided by the batch size.
-fn regression(grad_scale: f32, data: &Tensor, label: &Tensor) -> Outcome<f64> {
+/// grad_scale / (label elements per sample) * sum of the loss of each x, what x was, and its label; not divided by the
+/// batch size.
+fn regression(
+    grad_scale: f32,
+    [data, before, label]: [&Tensor; 3],
+    loss: impl Fn([f64; 3]) -> f64,
+) -> Outcome<f64> {
     if label.data.len() != data.data.len() || label.shape.is_empty() {
         return Err(format!("label {:?} for {:?}", label.shape, data.shape));
     }
     let per_sample: usize = label.shape[1..].iter().product();
-    let squares = (data.data.iter().zip(&label.data)).map(|(o, y)| (o - y).powi(2) / 2.0);
-    Ok(squares.sum::<f64>() * f64::from(grad_scale) / per_sample as f64)
+    let values = data.data.iter().zip(&before.data).zip(&label.data);
+    let losses = values.map(|((x, before), y)| loss([*x, *before, *y]));
+    Ok(losses.sum::<f64>() * f64::from(grad_scale) / per_sample as f64)
+}
+
+/// grad_scale / N * sum of x; N: null 1, batch the size of axis 0, valid how many values were above the threshold, at
+/// least 1.
+fn make_loss(attrs: &MakeLoss, data: &Tensor, before: &Tensor) -> f64 {
+    let divisor = match attrs.normalization {
+        Normalization::Null => 1,
+        Normalization::Batch => data.shape.first().copied().unwrap_or(1),
+        Normalization::Valid => {
+            let threshold = f64::from(attrs.valid_thresh);
+            before.data.iter().filter(|&&x| x > threshold).count()
+        }
+    };
+    data.data.iter().sum::<f64>() * f64::from(attrs.grad_scale) / divisor.max(1) as f64
 }

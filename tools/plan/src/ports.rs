@@ -20,7 +20,7 @@ pub fn port_kind(net: &Net, shapes: &Shapes, sym: Sym) -> Result<PortKind, Error
                 continue;
             }
             let reader = match &node.op {
-                Op::Reshape { .. } | Op::ExpandDims { .. } | Op::BlockGrad => {
+                Op::Reshape { .. } | Op::ExpandDims { .. } | Op::Identity | Op::BlockGrad => {
                     seen.push(Sym {
                         node: crate::symbol::NodeId(index as u32),
                         output: 0,
@@ -44,7 +44,7 @@ pub fn port_kind(net: &Net, shapes: &Shapes, sym: Sym) -> Result<PortKind, Error
                 Op::SequenceLast { axis, .. } => {
                     range(&node.name, 1, shapes.of(node.inputs[0])[*axis], None)?
                 }
-                Op::SequenceMask { axis, .. } => {
+                Op::SequenceMask { axis, .. } | Op::SequenceReverse { axis, .. } => {
                     range(&node.name, 0, shapes.of(node.inputs[0])[*axis], None)?
                 }
                 _ => continue,

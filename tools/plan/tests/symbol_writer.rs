@@ -40,6 +40,20 @@ fn what_is_written_reads_back_as_the_same_network() {
     }
 }
 
+/// Every operator case of MXNet: the symbol as read, written, and read again.
+#[test]
+fn every_operator_reads_back_as_it_was() {
+    for file in ["more_ops.json", "rnn_cells.json"] {
+        let text = repository(&format!("tests/golden/{file}"));
+        let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for (name, case) in file["cases"].as_object().expect("cases") {
+            let net = json::read(case["symbol"].as_str().expect("a symbol")).expect(name);
+            let written = json::write(&net).expect(name);
+            assert_eq!(json::read(&written).expect(name), net, "{name}");
+        }
+    }
+}
+
 #[test]
 fn names_and_initializers_are_escaped() {
     let mut s = Symbols::new();

@@ -4,7 +4,7 @@ use tinpail_plan::Op;
 use tinpail_plan::symbol::Node;
 
 use super::{
-    Context, Outcome, linear, norm, pointwise, reduce, rnn, sequence, shape, softmax, window,
+    Context, Outcome, leaky, linear, norm, pointwise, reduce, rnn, sequence, shape, softmax, window,
 };
 use crate::Tensor;
 
@@ -16,7 +16,7 @@ pub(super) fn apply(
 ) -> Outcome<Vec<Tensor>> {
     let one = |outcome: Outcome<Tensor>| outcome.map(|tensor| vec![tensor]);
     match (&node.op, inputs) {
-        (Op::Zeros { shape }, []) => one(shape::zeros(shape, context.batch)),
+        (Op::Zeros { shape }, []) => one(shape::constant(shape, 0.0, context.batch)),
         (Op::FullyConnected(attrs), [data, weight]) if attrs.no_bias => {
             one(linear::fully_connected(attrs, data, weight, None))
         }
@@ -41,18 +41,46 @@ pub(super) fn apply(
             data,
             &mut context.branches,
         )]),
+        (Op::Ones { shape }, []) => one(shape::constant(shape, 1.0, context.batch)),
+        (Op::OnesLike, [data]) => Ok(vec![data.map(|_| 1.0)]),
+        (Op::Identity | Op::MakeLoss(_), [data]) => Ok(vec![(*data).clone()]),
+        (Op::LeakyRelu(leaky), [data, gamma @ ..]) => one(leaky::leaky_relu(
+            *leaky,
+            data,
+            gamma,
+            &mut context.branches,
+        )),
+        (Op::Unary(op), [data]) => Ok(vec![pointwise::unary(*op, data, &mut context.branches)]),
+        (Op::Softmax(attrs), [data]) => one(softmax::plain(attrs, data, f64::exp)),
+        (Op::LogSoftmax(attrs), [data]) => one(softmax::plain(attrs, data, |log| log)),
         (Op::ElemwiseAdd, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x + y)),
         (Op::ElemwiseSub, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x - y)),
         (Op::ElemwiseMul, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x * y)),
+        (Op::ElemwiseDiv, [lhs, rhs]) => one(pointwise::binary(lhs, rhs, |x, y| x / y)),
+        (Op::Broadcast(op), [lhs, rhs]) => one(pointwise::broadcast(*op, lhs, rhs)),
+        (Op::AddN, [first, rest @ ..]) => {
+            one(rest.iter().try_fold((*first).clone(), |sum, part| {
+                pointwise::binary(&sum, part, |x, y| x + y)
+            }))
+        }
+        (Op::Where, [condition, x, y]) => one(pointwise::choose(condition, x, y)),
         (Op::Scalar(op, scalar), [data]) => Ok(vec![pointwise::scalar(*op, *scalar, data)]),
         (Op::Dropout { p }, [data]) => one(pointwise::dropout(&node.name, *p, data, context.mode)),
-        (Op::BlockGrad, [data]) | (Op::LinearRegressionOutput { .. }, [data, _]) => {
+        (Op::BlockGrad, [data])
+        | (Op::LinearRegressionOutput { .. } | Op::MaeRegressionOutput { .. }, [data, _]) => {
             Ok(vec![(*data).clone()])
         }
+        (Op::LogisticRegressionOutput { .. }, [data, _]) => Ok(vec![data.map(pointwise::sigmoid)]),
+        (Op::Sum { axes, keepdims }, [data]) => one(reduce::sum(axes, *keepdims, data)),
         (Op::Mean { axes, keepdims }, [data]) => one(reduce::mean(axes, *keepdims, data)),
         (Op::Reshape { shape, reverse }, [data]) => one(shape::reshape(shape, *reverse, data)),
         (Op::ExpandDims { axis }, [data]) => one(shape::expand_dims(*axis, data)),
         (Op::SwapAxis { dim1, dim2 }, [data]) => one(shape::swap_axis(*dim1, *dim2, data)),
+        (Op::Transpose { axes }, [data]) => one(shape::transpose(axes, data)),
+        (Op::SliceAxis { axis, begin, end }, [data]) => {
+            one(shape::slice_axis(*axis, *begin, *end, data))
+        }
+        (Op::Stack { axis }, parts) => one(shape::stack(*axis, parts)),
         (Op::Concat { dim }, parts) => one(shape::concat(*dim, parts)),
         (
             Op::SliceChannel {
@@ -85,6 +113,15 @@ pub(super) fn apply(
             data,
             lengths.first().copied(),
         )),
+        (
+            Op::SequenceReverse {
+                use_sequence_length,
+                axis,
+            },
+            [data, lengths @ ..],
+        ) if lengths.len() == usize::from(*use_sequence_length) => {
+            one(sequence::reverse(*axis, data, lengths.first().copied()))
+        }
         (Op::Rnn(attrs), [data, parameters, states @ ..]) => {
             rnn::fused(&node.name, attrs, data, parameters, states, context)
         }

@@ -1,6 +1,7 @@
 //! Evaluation: the nodes that the heads depend on, one after the other.
 
 mod apply;
+mod leaky;
 mod linear;
 mod norm;
 mod pointwise;

@@ -1,11 +1,18 @@
-//! Mean.
+//! Mean and sum.
 
 use super::{Outcome, axis_of, ensure};
 use crate::Tensor;
 use crate::tensor::indices;
 
-/// The mean over `axes` (none given: all), which become 1 with `keepdims` and vanish without.
+/// The mean over `axes`: their sum divided by how many there are.
 pub(super) fn mean(axes: &[i64], keepdims: bool, data: &Tensor) -> Outcome<Tensor> {
+    let sum = sum(axes, keepdims, data)?;
+    let count = data.data.len() / sum.data.len();
+    Ok(sum.map(|sum| sum / count as f64))
+}
+
+/// The sum over `axes` (none given: all), which become 1 with `keepdims` and vanish without.
+pub(super) fn sum(axes: &[i64], keepdims: bool, data: &Tensor) -> Outcome<Tensor> {
     let rank = data.shape.len();
     let mut reduced = vec![axes.is_empty(); rank];
     for &axis in axes {
@@ -22,11 +29,9 @@ pub(super) fn mean(axes: &[i64], keepdims: bool, data: &Tensor) -> Outcome<Tenso
         let target = sums.position(&with_reduced(&index, 0));
         sums.data[target] += data.at(&index);
     }
-    let count = data.data.len() / sums.data.len();
-    let mut mean = sums.map(|sum| sum / count as f64);
     if !keepdims {
         let mut reduced = reduced.iter();
-        mean.shape.retain(|_| reduced.next() == Some(&false));
+        sums.shape.retain(|_| reduced.next() == Some(&false));
     }
-    Ok(mean)
+    Ok(sums)
 }

@@ -1,4 +1,4 @@
-//! Recurrent layers: T steps, N samples, I inputs, H hidden units, G gates, L layers.
+//! Recurrent layers: T steps, N samples, I inputs, H hidden units, G gates, L layers, D directions.
 //!
 //! With a = i2h_weight x + i2h_bias and b = h2h_weight h + h2h_bias, split into gates of H rows:
 //!
@@ -11,6 +11,8 @@
 use tinpail_plan::symbol::{Mode, Rnn};
 
 use super::pointwise::{relu, sigmoid};
+use super::sequence::reverse;
+use super::shape::concat;
 use super::{Context, Outcome, dropout_factors, ensure};
 use crate::Tensor;
 use crate::frozen::Branches;
@@ -79,9 +81,10 @@ pub(super) fn layer(
     Ok(outputs)
 }
 
-/// The symbol `RNN`. The vector `parameters` holds, for each layer, i2h_weight then h2h_weight, and after
-/// all of these, for each layer, i2h_bias then h2h_bias. States are (L, N, H). In training the outputs of
-/// all layers but the last pass through dropout.
+/// The symbol `RNN`. The vector `parameters` holds, for each direction of each layer, i2h_weight then h2h_weight, and
+/// after all of these, in the same order, i2h_bias then h2h_bias. States are (L D, N, H). The second direction runs
+/// from the last step to the first; a layer's output is both, side by side. In training the outputs of all layers but
+/// the last pass through dropout.
 pub(super) fn fused(
     name: &str,
     attrs: &Rnn,
@@ -93,26 +96,33 @@ pub(super) fn fused(
     let &[steps, batch, inputs] = data.shape.as_slice() else {
         return Err(format!("data {:?} is not (T, N, I)", data.shape));
     };
-    let (layers, hidden) = (attrs.num_layers, attrs.state_size);
+    let (layers, hidden, directions) = (attrs.num_layers, attrs.state_size, attrs.directions());
     ensure(layers > 0, || "no layers".into())?;
     let rows = attrs.mode.gates() * hidden;
     let lstm = attrs.mode == Mode::Lstm;
-    let state = vec![layers, batch, hidden];
+    let cells = layers * directions;
+    let state = vec![cells, batch, hidden];
     ensure(states.len() == 1 + usize::from(lstm), || {
         format!("{} states", states.len())
     })?;
     ensure(states.iter().all(|given| given.shape == state), || {
         format!("a state is not {state:?}")
     })?;
-    let inputs_of = |layer| if layer == 0 { inputs } else { hidden };
-    let weights_len: usize = (0..layers)
-        .map(|layer| rows * (inputs_of(layer) + hidden))
+    let inputs_of = |cell| {
+        if cell < directions {
+            inputs
+        } else {
+            directions * hidden
+        }
+    };
+    let weights_len: usize = (0..cells)
+        .map(|cell| rows * (inputs_of(cell) + hidden))
         .sum();
-    let len = weights_len + layers * 2 * rows;
+    let len = weights_len + cells * 2 * rows;
     ensure(parameters.shape == [len], || {
         format!("parameters {:?} for ({len},)", parameters.shape)
     })?;
-    let between = [layers - 1, steps, batch, hidden];
+    let between = [layers - 1, steps, batch, directions * hidden];
     let dropout = match layers {
         1 => None,
         _ => dropout_factors(name, attrs.p, &between, context.mode)?,
@@ -122,21 +132,33 @@ pub(super) fn fused(
     let mut x = data.clone();
     let (mut last, mut cell) = (Vec::new(), Vec::new());
     for index in 0..layers {
-        let of_layer = index * batch * hidden..(index + 1) * batch * hidden;
-        let sequence = Layer {
-            mode: attrs.mode,
-            hidden,
-            i2h_weight: take(&mut weights, rows * inputs_of(index)),
-            h2h_weight: take(&mut weights, rows * hidden),
-            i2h_bias: take(&mut biases, rows),
-            h2h_bias: take(&mut biases, rows),
-            h0: &states[0].data[of_layer.clone()],
-            c0: if lstm { &states[1].data[of_layer] } else { &[] },
+        let mut sides = Vec::new();
+        for direction in 0..directions {
+            let at = index * directions + direction;
+            let of_cell = at * batch * hidden..(at + 1) * batch * hidden;
+            let layer = Layer {
+                mode: attrs.mode,
+                hidden,
+                i2h_weight: take(&mut weights, rows * inputs_of(at)),
+                h2h_weight: take(&mut weights, rows * hidden),
+                i2h_bias: take(&mut biases, rows),
+                h2h_bias: take(&mut biases, rows),
+                h0: &states[0].data[of_cell.clone()],
+                c0: if lstm { &states[1].data[of_cell] } else { &[] },
+            };
+            let from = match direction {
+                0 => x.clone(),
+                _ => reverse(0, &x, None)?,
+            };
+            let sequence = layer.run(&from, &mut context.branches);
+            sides.push(match direction {
+                0 => sequence.all,
+                _ => reverse(0, &sequence.all, None)?,
+            });
+            last.extend(sequence.last);
+            cell.extend(sequence.cell);
         }
-        .run(&x, &mut context.branches);
-        x = sequence.all;
-        last.extend(sequence.last);
-        cell.extend(sequence.cell);
+        x = concat(2, &sides.iter().collect::<Vec<_>>())?;
         if let Some(factors) = dropout.as_ref().filter(|_| index + 1 < layers) {
             x = Tensor::from_fn(x.shape.clone(), |at| {
                 x.at(at) * factors.at(&[&[index], at].concat())

@@ -1,4 +1,4 @@
-//! SequenceLast and SequenceMask. Data is (T, N, ...) with `axis` 0 and (N, T, ...) with `axis` 1.
+//! SequenceLast, SequenceMask and SequenceReverse. Data is (T, N, ...) with `axis` 0 and (N, T, ...) with `axis` 1.
 
 use super::{Outcome, ensure};
 use crate::Tensor;
@@ -57,5 +57,22 @@ pub(super) fn mask(
             true => data.at(index),
             false => value.into(),
         }
+    }))
+}
+
+/// The first `length` steps in reverse, the others as they are.
+pub(super) fn reverse(
+    axis: usize,
+    data: &Tensor,
+    sequence_length: Option<&Tensor>,
+) -> Outcome<Tensor> {
+    let lengths = lengths(axis, data, sequence_length)?;
+    Ok(Tensor::from_fn(data.shape.clone(), |index| {
+        let (step, length) = (index[axis], lengths[index[1 - axis]]);
+        let mut from = index.to_vec();
+        if step < length {
+            from[axis] = length - 1 - step;
+        }
+        data.at(&from)
     }))
 }

@@ -1,16 +1,16 @@
-//! Operators that only move elements: zeros, Reshape, expand_dims, SwapAxis, Concat, SliceChannel, and the
-//! slices of a parameter that fusion makes.
+//! Operators that only move elements: zeros, ones, Reshape, expand_dims, SwapAxis, transpose, Concat, stack,
+//! SliceChannel, slice_axis, and the slices of a parameter that fusion makes.
 
 use super::{Outcome, axis_of, ensure};
 use crate::Tensor;
 
-/// Zeros of `shape`, in which 0 is the batch size.
-pub(super) fn zeros(shape: &[usize], batch: Option<usize>) -> Outcome<Tensor> {
+/// `value` in `shape`, in which 0 is the batch size.
+pub(super) fn constant(shape: &[usize], value: f64, batch: Option<usize>) -> Outcome<Tensor> {
     let shape: Option<Vec<usize>> = (shape.iter())
         .map(|&size| if size == 0 { batch } else { Some(size) })
         .collect();
     match shape {
-        Some(shape) => Ok(Tensor::full(shape, 0.0)),
+        Some(shape) => Ok(Tensor::full(shape, value)),
         None => Err("the batch size is unknown: the network declares no data".into()),
     }
 }
@@ -107,6 +107,61 @@ pub(super) fn swap_axis(dim1: usize, dim2: usize, data: &Tensor) -> Outcome<Tens
     Ok(Tensor::from_fn(swapped(&data.shape), |index| {
         data.at(&swapped(index))
     }))
+}
+
+/// Axis i of the result is axis `axes[i]` of the data; no axes: all in reverse.
+pub(super) fn transpose(axes: &[i64], data: &Tensor) -> Outcome<Tensor> {
+    let rank = data.shape.len();
+    let axes: Vec<usize> = match axes.is_empty() {
+        true => (0..rank).rev().collect(),
+        false => {
+            let axes = axes.iter().map(|&axis| axis_of(axis, rank));
+            axes.collect::<Outcome<_>>()?
+        }
+    };
+    ensure(axes.len() == rank, || format!("axes {axes:?} of {rank}"))?;
+    let shape: Vec<usize> = axes.iter().map(|&axis| data.shape[axis]).collect();
+    Ok(Tensor::from_fn(shape, |index| {
+        let mut from = vec![0; rank];
+        for (&i, &axis) in index.iter().zip(&axes) {
+            from[axis] = i;
+        }
+        data.at(&from)
+    }))
+}
+
+/// Places `begin` to `end` (the end, if none) of an axis, counted from the end if negative.
+pub(super) fn slice_axis(
+    axis: i64,
+    begin: i64,
+    end: Option<i64>,
+    data: &Tensor,
+) -> Outcome<Tensor> {
+    let axis = axis_of(axis, data.shape.len())?;
+    let size = data.shape[axis] as i64;
+    let place = |place: i64| if place < 0 { place + size } else { place };
+    let (begin, end) = (place(begin), end.map_or(size, place));
+    ensure(0 <= begin && begin < end && end <= size, || {
+        format!("places {begin} to {end} of {size}")
+    })?;
+    let mut shape = data.shape.clone();
+    shape[axis] = (end - begin) as usize;
+    Ok(Tensor::from_fn(shape, |index| {
+        let mut index = index.to_vec();
+        index[axis] += begin as usize;
+        data.at(&index)
+    }))
+}
+
+/// The parts along a new axis.
+pub(super) fn stack(axis: i64, parts: &[&Tensor]) -> Outcome<Tensor> {
+    let first = parts
+        .first()
+        .ok_or_else(|| "nothing to stack".to_string())?;
+    let at = axis_of(axis, first.shape.len() + 1)?;
+    let parts = parts.iter().map(|part| expand_dims(axis, part));
+    let parts: Vec<Tensor> = parts.collect::<Outcome<_>>()?;
+    concat(at as i64, &parts.iter().collect::<Vec<_>>())
 }
 
 /// The parts one after the other along `dim`; their other axes agree.

@@ -1,8 +1,8 @@
-//! Softmax of SoftmaxOutput: which elements of its data make a row.
+//! Softmax: which elements of the data make a row.
 
-use tinpail_plan::symbol::SoftmaxOutput;
+use tinpail_plan::symbol::{Softmax, SoftmaxOutput};
 
-use super::{Outcome, ensure};
+use super::{Outcome, axis_of, ensure};
 use crate::Tensor;
 
 /// The rows that softmax runs over, each the positions of its K classes in the data; row j belongs to label
@@ -51,4 +51,21 @@ pub(super) fn forward(attrs: &SoftmaxOutput, data: &Tensor) -> Outcome<Tensor> {
         }
     }
     Ok(p)
+}
+
+/// `f` of ln p over one axis, where p is the softmax of the data divided by the temperature.
+pub(super) fn plain(attrs: &Softmax, data: &Tensor, f: impl Fn(f64) -> f64) -> Outcome<Tensor> {
+    let axis = axis_of(attrs.axis, data.shape.len())?;
+    let temperature = attrs.temperature.map_or(1.0, f64::from);
+    let data = data.map(|x| x / temperature);
+    Ok(Tensor::from_fn(data.shape.clone(), |index| {
+        let mut other = index.to_vec();
+        let row: Vec<usize> = (0..data.shape[axis])
+            .map(|place| {
+                other[axis] = place;
+                data.position(&other)
+            })
+            .collect();
+        f(data.at(index) - log_sum_exp(&data, &row))
+    }))
 }

@@ -1,9 +1,15 @@
-//! `RNN` symbols become their layers. Letters: T steps, N batch, I inputs, H hidden, G gates, L layers.
+//! `RNN` symbols become their layers. Letters: T steps, N batch, I inputs, H hidden, G gates, L layers, D directions.
 
 use super::graph::Graph;
 use crate::infer::Shapes;
 use crate::symbol::{Mode, Rnn};
 use crate::{Error, Net, Op, Sym};
+
+/// All time steps from the last to the first.
+pub(super) const REVERSE: Op = Op::SequenceReverse {
+    use_sequence_length: false,
+    axis: 0,
+};
 
 /// Replaces every `RNN` symbol.
 pub(super) fn rnn_symbols(graph: &mut Graph, net: &Net, shapes: &Shapes) -> Result<(), Error> {
@@ -30,25 +36,47 @@ fn expand(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, input_size: usi
 
     let mut data = graph.resolve(node.inputs[0]);
     let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
-    for (l, at) in offsets(rnn, input_size).into_iter().enumerate() {
-        let name = format!("{}_l{l}", node.name);
-        let mut operands = vec![data];
+    let d = rnn.directions();
+    let mut outputs = Vec::with_capacity(d);
+    for (cell, at) in offsets(rnn, input_size).into_iter().enumerate() {
+        let (l, backwards) = (cell / d, cell % d == 1);
+        let name = match backwards {
+            false => format!("{}_l{l}", node.name),
+            true => format!("{}_l{l}_reverse", node.name),
+        };
+        let turned = |graph: &mut Graph, what: &str, sym: Sym| match backwards {
+            false => sym,
+            true => graph.add(index, &format!("{name}_{what}"), REVERSE, &[sym]),
+        };
+        let mut operands = vec![turned(graph, "x", data)];
         for (offset, shape, what) in at {
             let op = Op::ParamSlice { offset, shape };
             operands.push(graph.add(index, &format!("{name}_{what}"), op, &[parameters]));
         }
-        operands.push(h_of[l]);
-        operands.extend(c_of.iter().map(|c_of| c_of[l]));
+        operands.push(h_of[cell]);
+        operands.extend(c_of.iter().map(|c_of| c_of[cell]));
         let op = Op::RnnLayer {
             mode: rnn.mode,
             hidden: rnn.state_size,
         };
-        data = graph.add(index, &name, op, &operands);
-        last_h.push(Sym { output: 1, ..data });
-        last_c.push(Sym { output: 2, ..data });
+        let layer = graph.add(index, &name, op, &operands);
+        last_h.push(Sym { output: 1, ..layer });
+        last_c.push(Sym { output: 2, ..layer });
+        outputs.push(turned(graph, "y", layer));
+        if outputs.len() < d {
+            continue;
+        }
+        data = match std::mem::take(&mut outputs).as_slice() {
+            &[only] => only,
+            both => {
+                let name = format!("{}_l{l}_both", node.name);
+                graph.add(index, &name, Op::Concat { dim: 2 }, both)
+            }
+        };
         if rnn.p > 0.0 && l + 1 < rnn.num_layers {
             let op = Op::Dropout { p: rnn.p };
-            data = graph.add(index, &format!("{name}_dropout"), op, &[data]);
+            let name = format!("{}_l{l}_dropout", node.name);
+            data = graph.add(index, &name, op, &[data]);
         }
     }
 
@@ -67,16 +95,17 @@ fn expand(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, input_size: usi
     }
 }
 
-/// Of each layer: offset, shape and name of its four parameters in the vector. All weights come first, layer by layer,
-/// i2h before h2h; then all biases in the same order.
+/// Of each direction of each layer: offset, shape and name of its four parameters in the vector. All weights come first,
+/// layer by layer, direction by direction, i2h before h2h; then all biases in the same order.
 fn offsets(rnn: &Rnn, input_size: usize) -> Vec<[(usize, Vec<usize>, &'static str); 4]> {
-    let h = rnn.state_size;
+    let (h, d) = (rnn.state_size, rnn.directions());
     let gh = rnn.mode.gates() * h;
-    let inputs = |l: usize| if l == 0 { input_size } else { h };
+    let cells = rnn.num_layers * d;
+    let inputs = |cell: usize| if cell < d { input_size } else { d * h };
     let mut weight = 0;
-    let mut bias: usize = (0..rnn.num_layers).map(|l| gh * (inputs(l) + h)).sum();
-    let layer = |l: usize| {
-        let i = inputs(l);
+    let mut bias: usize = (0..cells).map(|cell| gh * (inputs(cell) + h)).sum();
+    let layer = |cell: usize| {
+        let i = inputs(cell);
         let of_layer = [
             (weight, vec![gh, i], "i2h_weight"),
             (bias, vec![gh], "i2h_bias"),
@@ -87,12 +116,13 @@ fn offsets(rnn: &Rnn, input_size: usize) -> Vec<[(usize, Vec<usize>, &'static st
         bias += 2 * gh;
         of_layer
     };
-    (0..rnn.num_layers).map(layer).collect()
+    (0..cells).map(layer).collect()
 }
 
-/// The begin states (N, H) of each layer, from those of all (L, N, H).
+/// The begin states (N, H) of each direction of each layer, from those of all (L D, N, H).
 fn states(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, all: Sym, what: &str) -> Vec<Sym> {
     let name = &net.nodes[index].name;
+    let cells = rnn.num_layers * rnn.directions();
     if let Op::Zeros { shape } = &net.node(all).op {
         // N as it was given: the batch size, or a number of its own.
         let shape = vec![shape[1], rnn.state_size];
@@ -106,22 +136,22 @@ fn states(graph: &mut Graph, net: &Net, index: usize, rnn: &Rnn, all: Sym, what:
                 &[],
             )
         };
-        return (0..rnn.num_layers).map(zeros).collect();
+        return (0..cells).map(zeros).collect();
     }
     let all = graph.resolve(all);
     // A slice even of one layer: unlike a reshape it gives a carried state its shape, from that of the part.
     let op = Op::SliceChannel {
-        num_outputs: rnn.num_layers,
+        num_outputs: cells,
         axis: 0,
         squeeze_axis: true,
     };
     let first = graph.add(index, &format!("{name}_{what}s"), op, &[all]);
-    (0..rnn.num_layers as u32)
+    (0..cells as u32)
         .map(|output| Sym { output, ..first })
         .collect()
 }
 
-/// States (N, H) of each layer as (L, N, H).
+/// States (N, H) of each direction of each layer as (L D, N, H).
 fn join(graph: &mut Graph, index: usize, name: &str, states: &[Sym]) -> Sym {
     let mut expand =
         |name: &str, state: Sym| graph.add(index, name, Op::ExpandDims { axis: 0 }, &[state]);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::cell::{self, Readers};
 use super::chain::{self, Chain};
+use super::expand::REVERSE;
 use super::graph::Graph;
 use super::pattern::output_of;
 use crate::infer::{Shapes, axis_index};
@@ -30,10 +31,18 @@ pub(super) fn fuse_cells(graph: &mut Graph, net: &Net, shapes: &Shapes) {
         readers: &readers,
         steps: HashMap::new(),
         swapped: HashMap::new(),
+        made: HashMap::new(),
     };
     for chain in chain::link(cells, &readers) {
         fuser.fuse(&chain);
     }
+}
+
+/// How a sequence is made of others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Making {
+    Reversed,
+    SideBySide,
 }
 
 struct Fuser<'a> {
@@ -45,6 +54,8 @@ struct Fuser<'a> {
     steps: HashMap<Sym, (Sym, usize, usize)>,
     /// Tensors with time and batch exchanged, so that two layers on one tensor share it.
     swapped: HashMap<Sym, Sym>,
+    /// Sequences (T, N, C) made of others: one in reverse, several side by side.
+    made: HashMap<(Making, Vec<Sym>), Sym>,
 }
 
 impl Fuser<'_> {
@@ -75,7 +86,7 @@ impl Fuser<'_> {
         }
         for index in 0..self.net.nodes.len() {
             if matches!(self.net.nodes[index].op, Op::Concat { .. }) {
-                self.collect(index, layer);
+                self.collect(index);
             }
         }
         if steps > 1 {
@@ -107,22 +118,29 @@ impl Fuser<'_> {
         reads_only: &dyn Fn(usize) -> bool,
     ) -> Option<Sym> {
         let source = inputs[0];
-        let in_order =
-            |sym: &(usize, &Sym)| sym.1.node == source.node && sym.1.output as usize == sym.0;
+        let is_step = |sym: &Sym, t: usize| sym.node == source.node && sym.output as usize == t;
+        let count = inputs.len();
+        let in_order = (0..count).all(|t| is_step(&inputs[t], t));
+        let reversed = (0..count).all(|t| is_step(&inputs[t], count - 1 - t));
         match self.net.node(source).op {
-            _ if self.steps.contains_key(&source) => self.steps_of_layer(inputs),
+            _ if self.steps.contains_key(&source) => self.sequence_of_steps(inputs, place),
+            Op::Concat { .. } => self.sequence_of_steps(inputs, place),
             Op::SliceChannel {
                 num_outputs,
                 axis,
                 squeeze_axis: true,
-            } if num_outputs == inputs.len() && inputs.iter().enumerate().all(|s| in_order(&s)) => {
+            } if num_outputs == count && (in_order || reversed) => {
                 let data = self.net.node(source).inputs[0];
                 let rank = self.shapes.of(data).len();
-                match (rank, axis_index(axis, rank)?) {
-                    (3, 0) => Some(self.graph.resolve(data)),
-                    (3, 1) => Some(self.swap(data, name, place)),
-                    _ => None,
-                }
+                let data = match (rank, axis_index(axis, rank)?) {
+                    (3, 0) => self.graph.resolve(data),
+                    (3, 1) => self.swap(data, name, place),
+                    _ => return None,
+                };
+                Some(match in_order {
+                    true => data,
+                    false => self.make(Making::Reversed, &[data], name, place),
+                })
             }
             Op::Dropout { p } => {
                 // One dropout of each step is one dropout of all steps, if nobody else sees its choices.
@@ -144,11 +162,62 @@ impl Fuser<'_> {
         }
     }
 
-    /// All h of a layer, if `syms` are its steps, in order and all of them.
-    fn steps_of_layer(&self, syms: &[Sym]) -> Option<Sym> {
-        let &(layer, _, steps) = self.steps.get(syms.first()?)?;
-        let in_order = |(t, sym): (usize, &Sym)| self.steps.get(sym) == Some(&(layer, t, steps));
-        (steps == syms.len() && syms.iter().enumerate().all(in_order)).then_some(layer)
+    /// The (T, N, C) tensor of which `syms` are all steps in order, if they are steps of layers: all h of one, as they
+    /// are or in reverse, or such sequences side by side (what a BidirectionalCell makes of each step).
+    fn sequence_of_steps(&mut self, syms: &[Sym], place: usize) -> Option<Sym> {
+        let first = *syms.first()?;
+        if let Some(&(layer, _, steps)) = self.steps.get(&first) {
+            let is_step = |sym: &Sym, t: usize| self.steps.get(sym) == Some(&(layer, t, steps));
+            let count = syms.len();
+            if steps == count && (0..count).all(|t| is_step(&syms[t], t)) {
+                return Some(layer);
+            }
+            if steps == count && (0..count).all(|t| is_step(&syms[t], count - 1 - t)) {
+                let name = self.graph.node(layer).name.clone();
+                return Some(self.make(Making::Reversed, &[layer], &name, place));
+            }
+            return None;
+        }
+        let sides = self.net.node(first).inputs.len();
+        let side_by_side = |sym: &Sym| {
+            let node = self.net.node(*sym);
+            matches!(node.op, Op::Concat { dim: 1 | -1 }) && node.inputs.len() == sides
+        };
+        if sides < 2 || !syms.iter().all(side_by_side) {
+            return None;
+        }
+        let mut sequences = Vec::with_capacity(sides);
+        for side in 0..sides {
+            let steps: Vec<Sym> = syms
+                .iter()
+                .map(|sym| self.net.node(*sym).inputs[side])
+                .collect();
+            // Sides are steps of layers, not of sides again: what the graph nests this does not.
+            self.steps.get(&steps[0])?;
+            sequences.push(self.sequence_of_steps(&steps, place)?);
+        }
+        let name = self.net.node(first).name.clone();
+        Some(self.make(Making::SideBySide, &sequences, &name, place))
+    }
+
+    /// A sequence made of others, once for all who read it.
+    fn make(&mut self, making: Making, of: &[Sym], name: &str, place: usize) -> Sym {
+        if let Some(&made) = self.made.get(&(making, of.to_vec())) {
+            return made;
+        }
+        let place = place.min(
+            of.iter()
+                .map(|sym| sym.node.0 as usize + 1)
+                .max()
+                .unwrap_or(place),
+        );
+        let (suffix, op) = match making {
+            Making::Reversed => ("reversed", REVERSE),
+            Making::SideBySide => ("both", Op::Concat { dim: 2 }),
+        };
+        let made = self.graph.add(place, &format!("{name}_{suffix}"), op, of);
+        self.made.insert((making, of.to_vec()), made);
+        made
     }
 
     /// `sym` with time and batch exchanged.
@@ -169,9 +238,9 @@ impl Fuser<'_> {
         swapped
     }
 
-    /// Replaces the Concat `index` if what it joins are all steps of `layer` in order: steps with a new time axis
+    /// Replaces the Concat `index` if what it joins are all steps of a sequence in order: steps with a new time axis
     /// become (T, N, H) or (N, T, H), plain ones (T N, H) or (N, T H).
-    fn collect(&mut self, index: usize, layer: Sym) {
+    fn collect(&mut self, index: usize) {
         let old = output_of(index);
         let Op::Concat { dim } = self.net.nodes[index].op else {
             return;
@@ -188,11 +257,20 @@ impl Fuser<'_> {
             }
             _ => (parts.clone(), None),
         };
-        if self.steps_of_layer(&steps) != Some(layer) {
+        let rank = 2 + time.is_some() as usize;
+        let along = axis_index(dim, rank);
+        if self.graph.resolve(old) != old
+            || !matches!(
+                (time, along),
+                (None, Some(0 | 1)) | (Some(0), Some(0)) | (Some(1), Some(1))
+            )
+        {
             return;
         }
-        let rank = 2 + time.is_some() as usize;
-        let new = match (time, axis_index(dim, rank)) {
+        let Some(layer) = self.sequence_of_steps(&steps, index) else {
+            return;
+        };
+        let new = match (time, along) {
             (Some(0), Some(0)) => layer,
             (Some(1), Some(1)) => self.graph.add_for(old, SWAP_TIME_AND_BATCH, &[layer]),
             (None, Some(0)) => self.graph.add_for(old, merge(&[-3, 0]), &[layer]),

@@ -21,8 +21,64 @@ pub(crate) fn index(axis: i64, rank: usize) -> Option<usize> {
         .filter(|&index| index < rank)
 }
 
-/// The shape of a mean of `shape` over `axes` (none: all).
-pub(super) fn mean(
+/// `shape` with axes of 1 before it, up to `rank` axes.
+pub(crate) fn aligned(shape: &[usize], rank: usize) -> Vec<usize> {
+    let mut aligned = vec![1; rank.saturating_sub(shape.len())];
+    aligned.extend_from_slice(shape);
+    aligned
+}
+
+/// Which axis of `shape` each axis of a transpose is; no `axes`: all in reverse.
+pub(crate) fn permutation(
+    symbol: &str,
+    axes: &[i64],
+    shape: &[usize],
+) -> Result<Vec<usize>, Error> {
+    if axes.is_empty() {
+        return Ok((0..shape.len()).rev().collect());
+    }
+    let mut order = Vec::with_capacity(axes.len());
+    for &a in axes {
+        let at = axis(symbol, a, shape)?;
+        if order.contains(&at) {
+            return Err(Error::symbol(symbol, format!("axis {a} is given twice")));
+        }
+        order.push(at);
+    }
+    if order.len() != shape.len() {
+        let what = format!("transpose of axes {axes:?} of");
+        return Err(Error::shape(symbol, &what, shape));
+    }
+    Ok(order)
+}
+
+/// The axis of a slice and the places that it takes of it.
+pub(crate) fn slice(
+    symbol: &str,
+    along: i64,
+    begin: i64,
+    end: Option<i64>,
+    shape: &[usize],
+) -> Result<(usize, std::ops::Range<usize>), Error> {
+    let at = axis(symbol, along, shape)?;
+    let size = shape[at];
+    // The end is one beyond the last place.
+    let place = |place: i64| index(place, size).or((place == size as i64).then_some(size));
+    let range = place(begin)
+        .zip(end.map_or(Some(size), place))
+        .filter(|(begin, end)| begin < end);
+    match range {
+        Some((begin, end)) => Ok((at, begin..end)),
+        None => {
+            let end = end.map_or("the end".to_string(), |end| end.to_string());
+            let what = format!("no places from {begin} to {end} on axis {along} of");
+            Err(Error::shape(symbol, &what, shape))
+        }
+    }
+}
+
+/// The shape of a mean or a sum of `shape` over `axes` (none: all).
+pub(super) fn reduced(
     symbol: &str,
     axes: &[i64],
     keepdims: bool,

@@ -20,7 +20,10 @@ pub(super) fn dtypes(net: &Net, dims: &[Vec<Vec<usize>>]) -> Result<Vec<Dtype>, 
 
 /// Operators that only name the same elements differently.
 fn passes_on(op: &Op) -> bool {
-    matches!(op, Op::Reshape { .. } | Op::ExpandDims { .. })
+    matches!(
+        op,
+        Op::Reshape { .. } | Op::ExpandDims { .. } | Op::Identity
+    )
 }
 
 /// What each node is read as, and by which node.
@@ -43,7 +46,9 @@ fn wanted(net: &Net, dims: &[Vec<Vec<usize>>]) -> Result<Wanted, Error> {
             let want = match &node.op {
                 op if passes_on(op) => wanted[index],
                 Op::Embedding(_) if position == 0 => Some((Dtype::U16, index)),
-                Op::SequenceLast { .. } | Op::SequenceMask { .. } if position == 1 => {
+                Op::SequenceLast { .. } | Op::SequenceMask { .. } | Op::SequenceReverse { .. }
+                    if position == 1 =>
+                {
                     Some((Dtype::U16, index))
                 }
                 Op::SoftmaxOutput(_) if position == 1 => {

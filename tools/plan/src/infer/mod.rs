@@ -15,7 +15,7 @@ mod table;
 mod window;
 
 use crate::{Error, Net, Op, Sym};
-pub(crate) use axes::index as axis_index;
+pub(crate) use axes::{aligned, index as axis_index, permutation, slice};
 use table::Table;
 
 /// What an argument's elements are on the device.
@@ -59,18 +59,18 @@ pub fn infer(net: &Net, batch_size: usize) -> Result<Shapes, Error> {
     if table.first_unknown().is_some() {
         // A 0 in a variable's `__shape__` is whatever its readers need it to be, else the batch size.
         for index in 0..net.nodes.len() {
-            if let (Op::Variable, Some(shape)) =
-                (&net.nodes[index].op, &net.nodes[index].hints.shape)
+            let node = &net.nodes[index];
+            let shape = match &node.op {
+                Op::Variable => node.hints.shape.as_ref(),
+                Op::Zeros { shape } | Op::Ones { shape } => Some(shape),
+                _ => None,
+            };
+            let sym = table.output(index, 0);
+            if let Some(shape) = shape
+                && table.get(sym).is_none()
             {
-                let sym = table.output(index, 0);
-                if table.get(sym).is_none() {
-                    table.unify(
-                        sym,
-                        &with_batch(shape, batch_size),
-                        "the symbol itself",
-                        "__shape__",
-                    )?;
-                }
+                let shape = with_batch(shape, batch_size);
+                table.unify(sym, &shape, "the symbol itself", "__shape__")?;
             }
         }
         settle(&mut table, false)?;
@@ -111,13 +111,20 @@ fn declare(table: &mut Table, batch_size: usize) -> Result<(), Error> {
                     table.unify(sym, shape, "the symbol itself", "__shape__")?;
                 }
             }
-            Op::Zeros { shape } => {
+            // Of several unknown sizes only the readers know.
+            Op::Zeros { shape } | Op::Ones { shape } if is_open(shape) => {}
+            Op::Zeros { shape } | Op::Ones { shape } => {
                 table.unify(sym, &with_batch(shape, batch_size), &node.name, "output")?;
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether more than one axis is left open.
+fn is_open(shape: &[usize]) -> bool {
+    shape.iter().filter(|&&dim| dim == 0).count() > 1
 }
 
 fn with_batch(shape: &[usize], batch_size: usize) -> Vec<usize> {

@@ -1,5 +1,5 @@
 //! Recurrent layers and operators over time steps. Letters: T steps, N batch, I inputs, H hidden, G gates,
-//! L layers.
+//! L layers, D directions.
 
 use super::table::Table;
 use crate::symbol::{Mode, Rnn};
@@ -8,7 +8,7 @@ use crate::{Error, Sym};
 /// More than anybody stacks; keeps a hostile `num_layers` from exhausting the host.
 const MAX_LAYERS: usize = 1 << 10;
 
-/// data (T, N, I), parameters, state (L, N, H)[, state_cell (L, N, H)].
+/// data (T, N, I), parameters, state (L D, N, H)[, state_cell (L D, N, H)]: out (T, N, D H).
 pub(super) fn rnn(table: &mut Table, index: usize, rnn: &Rnn) -> Result<(), Error> {
     let node = &table.net.nodes[index];
     let Some([t, n, i]) = sequence(table, node.inputs[0], &node.name)? else {
@@ -24,14 +24,15 @@ pub(super) fn rnn(table: &mut Table, index: usize, rnn: &Rnn) -> Result<(), Erro
     let parameters = parameter_len(rnn, i)
         .ok_or_else(|| Error::shape(&node.name, "impossible (layers, hidden) of RNN", &[l, h]))?;
     table.unify(node.inputs[1], &[parameters], &node.name, "parameters")?;
+    let d = rnn.directions();
     for (&state, role) in node.inputs[2..].iter().zip(["state", "state_cell"]) {
-        table.unify(state, &[l, n, h], &node.name, role)?;
+        table.unify(state, &[l * d, n, h], &node.name, role)?;
     }
-    table.unify(table.output(index, 0), &[t, n, h], &node.name, "output")?;
+    table.unify(table.output(index, 0), &[t, n, d * h], &node.name, "output")?;
     for output in 1..node.op.outputs() {
         table.unify(
             table.output(index, output),
-            &[l, n, h],
+            &[l * d, n, h],
             &node.name,
             "final state",
         )?;
@@ -41,11 +42,11 @@ pub(super) fn rnn(table: &mut Table, index: usize, rnn: &Rnn) -> Result<(), Erro
 
 /// [`Rnn::parameter_len`] for attributes that nobody has checked.
 fn parameter_len(rnn: &Rnn, inputs: usize) -> Option<usize> {
-    let (h, gates) = (rnn.state_size, rnn.mode.gates());
+    let (h, gates, d) = (rnn.state_size, rnn.mode.gates(), rnn.directions());
     let deeper = rnn.num_layers.checked_sub(1)?;
-    let rows = h.checked_mul(gates).filter(|&rows| rows > 0)?;
+    let rows = h.checked_mul(gates * d).filter(|&rows| rows > 0)?;
     let first = inputs.checked_add(h)?.checked_add(2)?;
-    let rest = h.checked_mul(2)?.checked_add(2)?.checked_mul(deeper)?;
+    let rest = h.checked_mul(d + 1)?.checked_add(2)?.checked_mul(deeper)?;
     first.checked_add(rest)?.checked_mul(rows)
 }
 

@@ -2,7 +2,7 @@
 
 use super::table::{Table, elements};
 use super::{axes, loss, recurrent, reshape, window};
-use crate::symbol::{Embedding, FullyConnected};
+use crate::symbol::{Embedding, FullyConnected, Leaky, Softmax};
 use crate::{Error, Op};
 
 /// Applies the rule of node `index`. `guess`: see [`super::settle`].
@@ -10,7 +10,7 @@ pub(super) fn apply(table: &mut Table, index: usize, guess: bool) -> Result<(), 
     let net = table.net;
     let node = &net.nodes[index];
     match &node.op {
-        Op::Variable | Op::Zeros { .. } => Ok(()),
+        Op::Variable | Op::Zeros { .. } | Op::Ones { .. } => Ok(()),
         Op::FullyConnected(attrs) => fully_connected(table, index, attrs, guess),
         Op::Convolution(attrs) => window::convolution(table, index, attrs),
         Op::Pooling(attrs) => window::pooling(table, index, attrs),
@@ -18,22 +18,49 @@ pub(super) fn apply(table: &mut Table, index: usize, guess: bool) -> Result<(), 
         Op::LayerNorm(attrs) => along_axis(table, index, attrs.axis),
         Op::Lrn(_) => across_channels(table, index),
         Op::Embedding(attrs) => embedding(table, index, attrs),
-        Op::Activation(_) | Op::Scalar(..) | Op::Dropout { .. } | Op::BlockGrad => {
-            same(table, index)
-        }
-        Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul => elementwise(table, index),
+        Op::Activation(_)
+        | Op::Unary(_)
+        | Op::Scalar(..)
+        | Op::Dropout { .. }
+        | Op::BlockGrad
+        | Op::Identity
+        | Op::OnesLike
+        | Op::MakeLoss(_) => same(table, index),
+        Op::LeakyRelu(leaky) => leaky_relu(table, index, *leaky),
+        Op::Softmax(attrs) | Op::LogSoftmax(attrs) => softmax(table, index, attrs),
+        Op::ElemwiseAdd
+        | Op::ElemwiseSub
+        | Op::ElemwiseMul
+        | Op::ElemwiseDiv
+        | Op::AddN
+        | Op::Where => elementwise(table, index),
+        Op::Broadcast(_) => broadcast(table, index),
         Op::Rnn(attrs) => recurrent::rnn(table, index, attrs),
         Op::RnnLayer { mode, hidden } => recurrent::layer(table, index, *mode, *hidden),
         Op::SequenceLast { axis, .. } => recurrent::time_steps(table, index, *axis, true),
         Op::SequenceMask { axis, .. } => recurrent::time_steps(table, index, *axis, false),
-        Op::Mean { axes, keepdims } => forward(table, index, |name, shape| {
-            axes::mean(name, axes, *keepdims, shape)
-        }),
+        Op::SequenceReverse { axis, .. } => recurrent::time_steps(table, index, *axis, false),
+        Op::Mean { axes, keepdims } | Op::Sum { axes, keepdims } => {
+            forward(table, index, |name, shape| {
+                axes::reduced(name, axes, *keepdims, shape)
+            })
+        }
         Op::Reshape { shape, reverse } => forward(table, index, |name, data| {
             reshape::reshape(name, shape, *reverse, data)
         }),
         Op::ExpandDims { axis } => expand_dims(table, index, *axis),
         Op::SwapAxis { dim1, dim2 } => swap_axis(table, index, *dim1, *dim2),
+        Op::Transpose { axes } => forward(table, index, |name, shape| {
+            let order = axes::permutation(name, axes, shape)?;
+            Ok(order.iter().map(|&axis| shape[axis]).collect())
+        }),
+        Op::SliceAxis { axis, begin, end } => forward(table, index, |name, shape| {
+            let (at, range) = axes::slice(name, *axis, *begin, *end, shape)?;
+            let mut shape = shape.to_vec();
+            shape[at] = range.len();
+            Ok(shape)
+        }),
+        Op::Stack { axis } => stack(table, index, *axis),
         Op::Concat { dim } => concat(table, index, *dim),
         Op::SliceChannel {
             num_outputs,
@@ -41,7 +68,9 @@ pub(super) fn apply(table: &mut Table, index: usize, guess: bool) -> Result<(), 
             squeeze_axis,
         } => slice_channel(table, index, *num_outputs, *axis, *squeeze_axis),
         Op::SoftmaxOutput(attrs) => loss::softmax(table, index, attrs),
-        Op::LinearRegressionOutput { .. } => loss::regression(table, index),
+        Op::LinearRegressionOutput { .. }
+        | Op::LogisticRegressionOutput { .. }
+        | Op::MaeRegressionOutput { .. } => loss::regression(table, index),
         Op::ParamSlice { offset, shape } => param_slice(table, index, *offset, shape),
     }
 }
@@ -98,29 +127,114 @@ fn forward(
     }
 }
 
+/// All inputs and the output have one shape, whichever is known.
 fn elementwise(table: &mut Table, index: usize) -> Result<(), Error> {
     let node = &table.net.nodes[index];
-    let (lhs, rhs) = (node.inputs[0], node.inputs[1]);
-    if let (Some(left), Some(right)) = (table.get(lhs), table.get(rhs))
-        && left != right
+    let known: Vec<_> = (node.inputs.iter())
+        .filter_map(|&input| Some((input, table.get(input)?.clone())))
+        .collect();
+    if let Some((first, shape)) = known.first()
+        && let Some((other, found)) = known.iter().find(|(_, found)| found != shape)
     {
-        let what = format!("{} and {} differ", table.name(lhs), table.name(rhs));
-        return Err(Error::shapes(&node.name, &what, left, right));
+        let what = format!("{} and {} differ", table.name(*first), table.name(*other));
+        return Err(Error::shapes(&node.name, &what, shape, found));
     }
-    let operands = [
-        (lhs, "lhs"),
-        (rhs, "rhs"),
-        (table.output(index, 0), "output"),
-    ];
-    let known = operands
-        .iter()
-        .find_map(|&(sym, _)| table.get(sym).cloned());
-    if let Some(shape) = known {
-        for (sym, role) in operands {
-            table.unify(sym, &shape, &node.name, role)?;
+    let output = table.output(index, 0);
+    let shape = known.into_iter().map(|(_, shape)| shape).next();
+    if let Some(shape) = shape.or_else(|| table.get(output).cloned()) {
+        for (position, &input) in node.inputs.iter().enumerate() {
+            let role = match (node.inputs.len(), position) {
+                (2, 0) => "lhs",
+                (2, _) => "rhs",
+                _ => "input",
+            };
+            table.unify(input, &shape, &node.name, role)?;
         }
+        table.unify(output, &shape, &node.name, "output")?;
     }
     Ok(())
+}
+
+/// Data and output agree; prelu's gamma is (C,), C being axis 1, or (1,).
+fn leaky_relu(table: &mut Table, index: usize, leaky: Leaky) -> Result<(), Error> {
+    same(table, index)?;
+    let node = &table.net.nodes[index];
+    let wrong = match leaky {
+        Leaky::Leaky { slope } | Leaky::Elu { slope } => slope < 0.0,
+        _ => false,
+    };
+    if wrong {
+        // MXNet takes the gradient's branch from the sign of the output.
+        return Err(Error::symbol(
+            &node.name,
+            "a negative slope is not supported",
+        ));
+    }
+    let (Some(&gamma), Some(shape)) = (node.inputs.get(1), table.get(node.inputs[0])) else {
+        return Ok(());
+    };
+    if table.get(gamma).is_some_and(|gamma| *gamma == [1]) {
+        return Ok(());
+    }
+    let Some(&channels) = shape.get(1) else {
+        return Err(Error::shape(
+            &node.name,
+            "prelu needs an axis of channels, not",
+            shape,
+        ));
+    };
+    table.unify(gamma, &[channels], &node.name, "gamma")
+}
+
+/// Data and output agree, and have the axis.
+fn softmax(table: &mut Table, index: usize, attrs: &Softmax) -> Result<(), Error> {
+    same(table, index)?;
+    let node = &table.net.nodes[index];
+    match table.get(node.inputs[0]) {
+        Some(shape) => axes::axis(&node.name, attrs.axis, shape).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Shapes aligned at their last axes: equal, or 1 on one side.
+fn broadcast(table: &mut Table, index: usize) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let (Some(lhs), Some(rhs)) = (table.get(node.inputs[0]), table.get(node.inputs[1])) else {
+        return Ok(());
+    };
+    let rank = lhs.len().max(rhs.len());
+    let (left, right) = (axes::aligned(lhs, rank), axes::aligned(rhs, rank));
+    let fits = |(&a, &b): (&usize, &usize)| a == b || a == 1 || b == 1;
+    if !left.iter().zip(&right).all(fits) {
+        return Err(Error::shapes(
+            &node.name,
+            "shapes that do not broadcast",
+            lhs,
+            rhs,
+        ));
+    }
+    let larger = |(&a, &b): (&usize, &usize)| a.max(b);
+    let shape: Vec<usize> = left.iter().zip(&right).map(larger).collect();
+    table.unify(table.output(index, 0), &shape, &node.name, "output")
+}
+
+/// Parts of one shape, along a new axis.
+fn stack(table: &mut Table, index: usize, axis: i64) -> Result<(), Error> {
+    let node = &table.net.nodes[index];
+    let known = node
+        .inputs
+        .iter()
+        .find_map(|&part| table.get(part).cloned());
+    let Some(mut shape) = known else {
+        return Ok(());
+    };
+    for &part in &node.inputs {
+        table.unify(part, &shape, &node.name, "part")?;
+    }
+    let at = axes::index(axis, shape.len() + 1)
+        .ok_or_else(|| Error::shape(&node.name, &format!("no place for axis {axis} in"), &shape))?;
+    shape.insert(at, node.inputs.len());
+    table.unify(table.output(index, 0), &shape, &node.name, "output")
 }
 
 /// data, weight (O, I)[, bias (O)]: out (N, O), or (.., O) without flatten.

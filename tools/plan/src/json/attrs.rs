@@ -26,7 +26,13 @@ impl<'a> Attrs<'a> {
 
     /// That all have been read. Attributes `__of_the_user__` may stay, and hints on where to run.
     pub fn finish(&self, op: &str) -> Result<(), Error> {
-        const ELSEWHERE: [&str; 4] = ["ctx_group", "force_mirroring", "mirror_stage", "lr_mult"];
+        const ELSEWHERE: [&str; 5] = [
+            "ctx_group",
+            "force_mirroring",
+            "mirror_stage",
+            "lr_mult",
+            "wd_mult",
+        ];
         let of_user = |key: &str| key.starts_with("__") && key.ends_with("__");
         match self
             .left

@@ -47,6 +47,14 @@ struct JsonNode {
     inputs: Vec<Vec<usize>>,
 }
 
+impl JsonNode {
+    /// All attributes; where a key comes twice, the later one counts.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let merged = [&self.param, &self.attr, &self.attrs].into_iter().flatten();
+        merged.map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
 /// The network in `text`. Data and labels are not in the file: declare them with [`Net::data`] and [`Net::label`].
 ///
 /// # Errors
@@ -69,10 +77,20 @@ pub fn read(text: &str) -> Result<Net, Error> {
         };
         entries.iter().map(sym).collect()
     };
-    let mut nodes = Vec::with_capacity(order.len());
+    let mut nodes: Vec<Node> = Vec::with_capacity(order.len());
     for &old in &order {
         let node = &graph.nodes[old];
-        nodes.push(self::node(node, entries(&node.inputs))?);
+        let mut attrs = Attrs::new(&node.name, node.pairs());
+        for (input, key, of_rate) in multipliers(node, &graph) {
+            let value = attrs.optional_float(key)?;
+            let hints = &mut nodes[place[input] as usize].hints;
+            let slot = match of_rate {
+                true => &mut hints.lr_mult,
+                false => &mut hints.wd_mult,
+            };
+            *slot = slot.or(value);
+        }
+        nodes.push(self::node(node, attrs, entries(&node.inputs))?);
     }
     check_arguments(&graph)?;
     let net = Net {
@@ -158,13 +176,7 @@ fn check_arguments(graph: &Graph) -> Result<(), Error> {
     }
 }
 
-fn node(node: &JsonNode, inputs: Vec<Sym>) -> Result<Node, Error> {
-    let merged = [&node.param, &node.attr, &node.attrs];
-    let pairs = merged.into_iter().flatten();
-    let mut attrs = Attrs::new(
-        &node.name,
-        pairs.map(|(key, value)| (key.as_str(), value.as_str())),
-    );
+fn node(node: &JsonNode, mut attrs: Attrs, inputs: Vec<Sym>) -> Result<Node, Error> {
     let (op, hints) = if node.op == "null" {
         (Op::Variable, hints(&mut attrs)?)
     } else {
@@ -177,6 +189,22 @@ fn node(node: &JsonNode, inputs: Vec<Sym>) -> Result<Node, Error> {
         op,
         inputs,
         hints,
+    })
+}
+
+/// What an operator says of its variables: which input, under which key, and whether it is the learning rate's. Before 0.9
+/// `weight_lr_mult` on `fc` was what `__lr_mult__` on `fc_weight` is now.
+fn multipliers<'g>(
+    node: &'g JsonNode,
+    graph: &'g Graph,
+) -> impl Iterator<Item = (usize, &'g str, bool)> {
+    node.pairs().filter_map(|(key, _)| {
+        let of_rate = key.strip_suffix("_lr_mult");
+        let argument = of_rate.or_else(|| key.strip_suffix("_wd_mult"))?;
+        let name = format!("{}_{argument}", node.name);
+        let mut inputs = node.inputs.iter().map(|entry| entry[0]);
+        let input = inputs.find(|&input| graph.nodes[input].name == name)?;
+        Some((input, key, of_rate.is_some()))
     })
 }
 

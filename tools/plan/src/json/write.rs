@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{norm, window};
-use crate::symbol::{Act, Hints, Mode, Normalization, Rnn, SoftmaxOutput};
+use crate::symbol::{Act, Hints, Leaky, Mode, Normalization, Rnn, Softmax, SoftmaxOutput};
 use crate::{Error, Net, Op, Sym};
 
 /// Attributes by name; MXNet writes them sorted.
@@ -130,7 +130,7 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
         attrs.insert(key, value);
     };
     match op {
-        Op::Zeros { shape } => {
+        Op::Zeros { shape } | Op::Ones { shape } => {
             set("shape", tuple(shape));
             set("dtype", "float32".into());
         }
@@ -147,6 +147,8 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
         Op::BatchNorm(batch_norm) => norm::write_batch_norm(&mut set, batch_norm),
         Op::LayerNorm(layer_norm) => norm::write_layer_norm(&mut set, layer_norm),
         Op::Lrn(lrn) => norm::write_lrn(&mut set, lrn),
+        Op::LeakyRelu(leaky) => leaky_relu(&mut set, *leaky),
+        Op::Softmax(attrs) | Op::LogSoftmax(attrs) => softmax(&mut set, attrs),
         Op::Embedding(embedding) => {
             set("input_dim", embedding.input_dim.to_string());
             set("output_dim", embedding.output_dim.to_string());
@@ -168,7 +170,14 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
             set("value", float(*value));
             differs(&mut set, "axis", *axis, 0);
         }
-        Op::Mean { axes, keepdims } => {
+        Op::SequenceReverse {
+            use_sequence_length,
+            axis,
+        } => {
+            flag(&mut set, "use_sequence_length", *use_sequence_length);
+            differs(&mut set, "axis", *axis, 0);
+        }
+        Op::Mean { axes, keepdims } | Op::Sum { axes, keepdims } => {
             if !axes.is_empty() {
                 set("axis", tuple(axes));
             }
@@ -183,6 +192,21 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
             set("dim1", dim1.to_string());
             set("dim2", dim2.to_string());
         }
+        Op::Transpose { axes } => {
+            if !axes.is_empty() {
+                set("axes", tuple(axes));
+            }
+        }
+        Op::SliceAxis { axis, begin, end } => {
+            set("axis", axis.to_string());
+            set("begin", begin.to_string());
+            set("end", end.map_or("None".into(), |end| end.to_string()));
+        }
+        Op::Stack { axis } => {
+            differs(&mut set, "axis", *axis, 0);
+            set("num_args", inputs.to_string());
+        }
+        Op::AddN => set("num_args", inputs.to_string()),
         Op::Concat { dim } => {
             set("dim", dim.to_string());
             set("num_args", inputs.to_string());
@@ -199,8 +223,25 @@ fn attrs(name: &str, op: &Op, inputs: usize) -> Result<Attrs, Error> {
         Op::Scalar(_, value) => set("scalar", float(*value)),
         Op::Dropout { p } => set("p", float(*p)),
         Op::SoftmaxOutput(softmax) => softmax_output(&mut set, softmax),
-        Op::LinearRegressionOutput { grad_scale } => set("grad_scale", float(*grad_scale)),
-        Op::Variable | Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul | Op::BlockGrad => {}
+        Op::LinearRegressionOutput { grad_scale }
+        | Op::LogisticRegressionOutput { grad_scale }
+        | Op::MaeRegressionOutput { grad_scale } => set("grad_scale", float(*grad_scale)),
+        Op::MakeLoss(loss) => {
+            set("grad_scale", float(loss.grad_scale));
+            normalization(&mut set, loss.normalization);
+            set("valid_thresh", float(loss.valid_thresh));
+        }
+        Op::Variable
+        | Op::OnesLike
+        | Op::Identity
+        | Op::Unary(_)
+        | Op::ElemwiseAdd
+        | Op::ElemwiseSub
+        | Op::ElemwiseMul
+        | Op::ElemwiseDiv
+        | Op::Broadcast(_)
+        | Op::Where
+        | Op::BlockGrad => {}
         Op::RnnLayer { .. } | Op::ParamSlice { .. } => {
             return Err(Error::symbol(
                 name,
@@ -250,8 +291,46 @@ fn rnn(set: &mut Set<'_>, rnn: &Rnn) {
     set("mode", mode.into());
     set("state_size", rnn.state_size.to_string());
     set("num_layers", rnn.num_layers.to_string());
+    flag(set, "bidirectional", rnn.bidirectional);
     set("p", float(rnn.p));
     flag(set, "state_outputs", rnn.state_outputs);
+}
+
+fn leaky_relu(set: &mut Set<'_>, leaky: Leaky) {
+    let act_type = match leaky {
+        Leaky::Leaky { slope } => {
+            set("slope", float(slope));
+            "leaky"
+        }
+        Leaky::Elu { slope } => {
+            set("slope", float(slope));
+            "elu"
+        }
+        Leaky::Selu => "selu",
+        Leaky::Gelu => "gelu",
+        Leaky::Prelu => "prelu",
+        Leaky::Rrelu { lower, upper } => {
+            set("lower_bound", float(lower));
+            set("upper_bound", float(upper));
+            "rrelu"
+        }
+    };
+    set("act_type", act_type.into());
+}
+
+fn softmax(set: &mut Set<'_>, softmax: &Softmax) {
+    differs(set, "axis", softmax.axis, Softmax::default().axis);
+    if let Some(temperature) = softmax.temperature {
+        set("temperature", float(temperature));
+    }
+}
+
+fn normalization(set: &mut Set<'_>, normalization: Normalization) {
+    match normalization {
+        Normalization::Null => {}
+        Normalization::Batch => set("normalization", "batch".into()),
+        Normalization::Valid => set("normalization", "valid".into()),
+    }
 }
 
 fn softmax_output(set: &mut Set<'_>, softmax: &SoftmaxOutput) {
@@ -268,11 +347,7 @@ fn softmax_output(set: &mut Set<'_>, softmax: &SoftmaxOutput) {
     flag(set, "use_ignore", softmax.use_ignore);
     flag(set, "multi_output", softmax.multi_output);
     flag(set, "preserve_shape", softmax.preserve_shape);
-    match softmax.normalization {
-        Normalization::Null => {}
-        Normalization::Batch => set("normalization", "batch".into()),
-        Normalization::Valid => set("normalization", "valid".into()),
-    }
+    normalization(set, softmax.normalization);
     if softmax.smooth_alpha != default.smooth_alpha {
         set("smooth_alpha", float(softmax.smooth_alpha));
     }

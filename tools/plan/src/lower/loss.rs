@@ -1,11 +1,14 @@
-//! Heads that are losses: SoftmaxOutput, LinearRegressionOutput.
+//! Heads that are losses: SoftmaxOutput, the regressions, MakeLoss; and softmax without a loss.
 
+use tinpail::kernel::call::ScalarKind;
 use tinpail::kernel::softmax::Normalization as KernelNormalization;
 use tinpail::plan::Kernel;
 
 use super::Lowering;
 use crate::error::Error;
-use crate::symbol::{Node, Normalization, SoftmaxOutput, Sym};
+use crate::infer::axis_index;
+use crate::ir::View;
+use crate::symbol::{MakeLoss, Node, Normalization, Softmax, SoftmaxOutput, Sym};
 
 /// (classes, inner) of (outer, C, inner): what the softmax runs over.
 fn softmax_size(shape: &[usize], attrs: &SoftmaxOutput) -> (usize, usize) {
@@ -72,7 +75,88 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    pub(super) fn regression_backward(&mut self, out: Sym, node: &Node, grad_scale: f32) {
+    /// (classes, inner) of a plain softmax.
+    fn plain_softmax_size(&self, node: &Node, attrs: &Softmax) -> [u32; 2] {
+        let shape = self.shape(node.inputs[0]);
+        let axis = axis_index(attrs.axis, shape.len()).unwrap_or(0);
+        let inner: usize = shape[axis + 1..].iter().product();
+        [shape[axis] as u32, inner as u32]
+    }
+
+    fn cooled(&mut self, values: View, attrs: &Softmax) {
+        if let Some(temperature) = attrs.temperature {
+            let ints = [ScalarKind::Div as u32, temperature.to_bits()];
+            self.call(Kernel::Scalar, &[Some(values)], &ints);
+        }
+    }
+
+    pub(super) fn plain_softmax_forward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        attrs: &Softmax,
+        log: bool,
+    ) {
+        let size = self.plain_softmax_size(node, attrs);
+        let x = self.value(node.inputs[0]);
+        let y = self.copy_of(x, "");
+        self.cooled(y, attrs);
+        let kernel = match log {
+            true => Kernel::LogSoftmaxForward,
+            false => Kernel::SoftmaxForward,
+        };
+        self.call(kernel, &[Some(y)], &size);
+        self.values.insert(out, y);
+    }
+
+    pub(super) fn plain_softmax_backward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        dy: View,
+        attrs: &Softmax,
+        log: bool,
+    ) {
+        let size = self.plain_softmax_size(node, attrs);
+        let y = self.value(out);
+        let dx = self.copy_of(dy, "dx");
+        let kernel = match log {
+            true => Kernel::LogSoftmaxGrad,
+            false => Kernel::SoftmaxGrad,
+        };
+        self.call(kernel, &[Some(y), Some(dx)], &size);
+        self.cooled(dx, attrs);
+        self.add_grad(node.inputs[0], dx);
+    }
+
+    /// grad_scale / N everywhere.
+    pub(super) fn make_loss_backward(&mut self, node: &Node, attrs: &MakeLoss) {
+        let data = node.inputs[0];
+        let len = self.len(data);
+        let dx = match attrs.normalization {
+            Normalization::Null => self.fill("dx", len, attrs.grad_scale),
+            Normalization::Batch => {
+                let batch = self.shape(data)[0];
+                self.fill("dx", len, attrs.grad_scale / batch as f32)
+            }
+            Normalization::Valid => {
+                let x = self.value(data);
+                let dx = self.temp("dx", len);
+                let ints = [attrs.grad_scale, attrs.valid_thresh].map(f32::to_bits);
+                self.call(Kernel::MakeLossValid, &[Some(x), Some(dx)], &ints);
+                dx
+            }
+        };
+        self.add_grad(data, dx);
+    }
+
+    pub(super) fn regression_backward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        kernel: Kernel,
+        grad_scale: f32,
+    ) {
         let o = self.value(out);
         let label = self.value(node.inputs[1]);
         let dx = self.temp("dx", o.len);
@@ -80,7 +164,7 @@ impl Lowering<'_> {
         let per_sample = (label.len / samples.max(1)).max(1);
         let scale = grad_scale / per_sample as f32;
         self.call(
-            Kernel::LinearRegressionBackward,
+            kernel,
             &[Some(o), Some(label), Some(dx)],
             &[scale.to_bits()],
         );

@@ -6,6 +6,7 @@
 
 mod elementwise;
 mod layer;
+mod leaky;
 mod loss;
 mod norm;
 mod rnn;
@@ -22,7 +23,7 @@ use crate::bucketing::Compression;
 use crate::error::Error;
 use crate::infer::Shapes;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
-use crate::symbol::{Net, Node, NodeId, Op, Sym};
+use crate::symbol::{Act, Binary, Net, Node, NodeId, Op, Sym};
 pub(crate) use loss::ignore_label;
 use terms::GradTerm;
 
@@ -135,7 +136,7 @@ impl<'n> Lowering<'n> {
                     Some(Role::Data(_)) => self.setting.inputs_need_grad,
                     _ => false,
                 },
-                Op::BlockGrad => false,
+                Op::BlockGrad | Op::OnesLike => false,
                 _ => node
                     .inputs
                     .iter()
@@ -177,6 +178,7 @@ impl<'n> Lowering<'n> {
             Op::Zeros { .. } => true,
             Op::Reshape { .. }
             | Op::ExpandDims { .. }
+            | Op::Identity
             | Op::SwapAxis { .. }
             | Op::SliceChannel { .. } => self.is_zeros(node.inputs[0]),
             _ => false,
@@ -291,23 +293,54 @@ impl<'n> Lowering<'n> {
                 ));
             }
             Op::Activation(act) => self.activation_forward(out, node, *act),
-            Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul => self.binary_forward(out, node),
+            Op::LeakyRelu(leaky) => self.leaky_forward(out, node, *leaky)?,
+            Op::Unary(op) => self.unary_forward(out, node, *op),
+            Op::Softmax(attrs) => self.plain_softmax_forward(out, node, attrs, false),
+            Op::LogSoftmax(attrs) => self.plain_softmax_forward(out, node, attrs, true),
+            Op::ElemwiseAdd => self.binary_forward(out, node, Binary::Add),
+            Op::ElemwiseSub => self.binary_forward(out, node, Binary::Sub),
+            Op::ElemwiseMul => self.binary_forward(out, node, Binary::Mul),
+            Op::ElemwiseDiv => self.binary_forward(out, node, Binary::Div),
+            Op::Broadcast(op) => self.binary_forward(out, node, *op),
+            Op::AddN => self.add_n_forward(out, node),
+            Op::Where => self.where_forward(out, node),
+            Op::Ones { .. } | Op::OnesLike => {
+                let len = self.len(out);
+                let ones = self.fill("", len, 1.0);
+                self.values.insert(out, ones);
+            }
             Op::Scalar(op, scalar) => self.scalar_forward(out, node, *op, *scalar),
             Op::Dropout { p } => self.dropout_forward(out, node, *p),
-            Op::BlockGrad | Op::Reshape { .. } | Op::ExpandDims { .. } => self.alias(out, node),
+            Op::BlockGrad
+            | Op::Identity
+            | Op::MakeLoss(_)
+            | Op::Reshape { .. }
+            | Op::ExpandDims { .. } => self.alias(out, node),
             Op::ParamSlice { offset, .. } => {
                 let len = self.len(out);
                 let view = self.value(node.inputs[0]).part(*offset, len);
                 self.values.insert(out, view);
             }
             Op::SwapAxis { dim1, dim2 } => self.swap_forward(out, node, *dim1, *dim2),
+            Op::Transpose { axes } => self.transpose_forward(out, node, axes)?,
+            Op::SliceAxis { axis, begin, end } => {
+                self.slice_axis_forward(out, node, *axis, *begin, *end)?;
+            }
             Op::Concat { dim } => self.concat_forward(out, node, *dim),
+            Op::Stack { axis } => self.concat_forward(out, node, *axis),
             Op::SliceChannel { axis, .. } => self.slice_forward(id, node, *axis),
             Op::Mean { axes, .. } => self.mean_forward(out, node, axes),
+            Op::Sum { axes, .. } => self.sum_forward(out, node, axes),
+            Op::SequenceReverse { axis, .. } => self.reverse_forward(out, node, *axis),
             Op::SequenceLast { axis, .. } => self.last_forward(out, node, *axis),
             Op::SequenceMask { axis, value, .. } => self.mask_forward(out, node, *axis, *value),
             Op::SoftmaxOutput(attrs) => self.softmax_forward(out, node, attrs),
-            Op::LinearRegressionOutput { .. } => self.alias(out, node),
+            Op::LinearRegressionOutput { .. } | Op::MaeRegressionOutput { .. } => {
+                self.alias(out, node);
+            }
+            Op::LogisticRegressionOutput { .. } => {
+                self.activation_forward(out, node, Act::Sigmoid);
+            }
         }
         Ok(())
     }
@@ -341,11 +374,7 @@ impl<'n> Lowering<'n> {
         self.zero_held_grads();
         for (index, head) in self.net.heads.iter().enumerate() {
             let node = self.net.node(*head);
-            let is_loss = matches!(
-                node.op,
-                Op::SoftmaxOutput(_) | Op::LinearRegressionOutput { .. } | Op::BlockGrad
-            );
-            if is_loss || !self.wants(*head) {
+            if node.op.is_loss() || node.op == Op::BlockGrad || !self.wants(*head) {
                 continue;
             }
             let port = self.code.head_grads.len();
@@ -406,8 +435,18 @@ impl<'n> Lowering<'n> {
         };
         match &node.op {
             Op::SoftmaxOutput(attrs) => return self.softmax_backward(out, node, attrs),
-            Op::LinearRegressionOutput { grad_scale } => {
-                self.regression_backward(out, node, *grad_scale);
+            Op::LinearRegressionOutput { grad_scale }
+            | Op::LogisticRegressionOutput { grad_scale } => {
+                let kernel = Kernel::LinearRegressionBackward;
+                self.regression_backward(out, node, kernel, *grad_scale);
+                return Ok(());
+            }
+            Op::MaeRegressionOutput { grad_scale } => {
+                self.regression_backward(out, node, Kernel::MaeRegressionBackward, *grad_scale);
+                return Ok(());
+            }
+            Op::MakeLoss(attrs) => {
+                self.make_loss_backward(node, attrs);
                 return Ok(());
             }
             Op::RnnLayer { mode, hidden } => {
@@ -433,19 +472,45 @@ impl<'n> Lowering<'n> {
             Op::Lrn(attrs) => self.lrn_backward(id, node, dy, attrs),
             Op::Embedding(_) => self.embedding_backward(node, dy),
             Op::Activation(act) => self.activation_backward(out, node, dy, *act),
-            Op::ElemwiseAdd | Op::ElemwiseSub | Op::ElemwiseMul => self.binary_backward(node, dy),
+            Op::LeakyRelu(leaky) => self.leaky_backward(out, node, dy, *leaky),
+            Op::Unary(op) => self.unary_backward(out, node, dy, *op),
+            Op::Softmax(attrs) => self.plain_softmax_backward(out, node, dy, attrs, false),
+            Op::LogSoftmax(attrs) => self.plain_softmax_backward(out, node, dy, attrs, true),
+            Op::ElemwiseAdd => self.binary_backward(out, node, dy, Binary::Add),
+            Op::ElemwiseSub => self.binary_backward(out, node, dy, Binary::Sub),
+            Op::ElemwiseMul => self.binary_backward(out, node, dy, Binary::Mul),
+            Op::ElemwiseDiv => self.binary_backward(out, node, dy, Binary::Div),
+            Op::Broadcast(op) => self.binary_backward(out, node, dy, *op),
+            Op::AddN => {
+                for input in &node.inputs {
+                    self.add_grad(*input, dy);
+                }
+            }
+            Op::Where => self.where_backward(node, dy),
             Op::Scalar(op, scalar) => self.scalar_backward(node, dy, *op, *scalar),
             Op::Dropout { p } => self.dropout_backward(id, node, dy, *p),
-            Op::Reshape { .. } | Op::ExpandDims { .. } => self.add_grad(node.inputs[0], dy),
+            Op::Identity | Op::Reshape { .. } | Op::ExpandDims { .. } => {
+                self.add_grad(node.inputs[0], dy);
+            }
             Op::ParamSlice { .. } => self.parameter_backward(out, dy),
             Op::SwapAxis { dim1, dim2 } => self.swap_backward(node, dy, *dim1, *dim2),
+            Op::Transpose { axes } => self.transpose_backward(node, dy, axes)?,
+            Op::SliceAxis { axis, begin, end } => {
+                self.slice_axis_backward(node, dy, *axis, *begin, *end)?;
+            }
             Op::Concat { dim } => self.concat_backward(node, dy, *dim),
+            Op::Stack { axis } => self.concat_backward(node, dy, *axis),
             Op::Mean { axes, .. } => self.mean_backward(node, dy, axes),
+            Op::Sum { axes, .. } => self.sum_backward(node, dy, axes),
+            Op::SequenceReverse { axis, .. } => self.reverse_backward(node, dy, *axis),
             Op::SequenceLast { axis, .. } => self.last_backward(node, dy, *axis),
             Op::SequenceMask { axis, .. } => self.mask_backward(node, dy, *axis),
-            Op::Zeros { .. } | Op::BlockGrad | Op::Rnn(_) => {}
+            Op::Zeros { .. } | Op::Ones { .. } | Op::OnesLike | Op::BlockGrad | Op::Rnn(_) => {}
             Op::SoftmaxOutput(_)
             | Op::LinearRegressionOutput { .. }
+            | Op::LogisticRegressionOutput { .. }
+            | Op::MaeRegressionOutput { .. }
+            | Op::MakeLoss(_)
             | Op::RnnLayer { .. }
             | Op::SliceChannel { .. } => {}
         }

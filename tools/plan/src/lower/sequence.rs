@@ -1,4 +1,4 @@
-//! SequenceLast, SequenceMask and mean.
+//! SequenceLast, SequenceMask, SequenceReverse, mean and sum.
 
 use tinpail::plan::Kernel;
 
@@ -6,16 +6,16 @@ use super::Lowering;
 use crate::ir::View;
 use crate::symbol::{Node, Sym};
 
-/// An axis as a mean runs over it: (outer, axis, inner).
+/// An axis as a mean or a sum runs over it: (outer, axis, inner).
 #[derive(Clone, Copy)]
-struct Fold {
-    axis: usize,
-    inner: usize,
+pub(super) struct Fold {
+    pub axis: usize,
+    pub inner: usize,
 }
 
-/// The means, one after the other, that reduce `axes` of `shape`: one for each run of adjacent axes,
+/// The reductions, one after the other, that reduce `axes` of `shape`: one for each run of adjacent axes,
 /// innermost first.
-fn folds(shape: &[usize], axes: &[i64]) -> Vec<Fold> {
+pub(super) fn folds(shape: &[usize], axes: &[i64]) -> Vec<Fold> {
     let rank = shape.len();
     let reduced = |axis: usize| {
         axes.is_empty()
@@ -51,12 +51,28 @@ fn folds(shape: &[usize], axes: &[i64]) -> Vec<Fold> {
 
 impl Lowering<'_> {
     pub(super) fn mean_forward(&mut self, out: Sym, node: &Node, axes: &[i64]) {
+        self.reduce_forward(Kernel::MeanForward, out, node, axes);
+    }
+
+    pub(super) fn mean_backward(&mut self, node: &Node, dy: View, axes: &[i64]) {
+        self.reduce_backward(Kernel::MeanBackward, node, dy, axes);
+    }
+
+    pub(super) fn sum_forward(&mut self, out: Sym, node: &Node, axes: &[i64]) {
+        self.reduce_forward(Kernel::Sum, out, node, axes);
+    }
+
+    pub(super) fn sum_backward(&mut self, node: &Node, dy: View, axes: &[i64]) {
+        self.reduce_backward(Kernel::Repeat, node, dy, axes);
+    }
+
+    fn reduce_forward(&mut self, kernel: Kernel, out: Sym, node: &Node, axes: &[i64]) {
         let mut y = self.value(node.inputs[0]);
         for fold in folds(self.shape(node.inputs[0]), axes) {
             let x = y;
             y = self.temp("", x.len / fold.axis.max(1));
             self.call(
-                Kernel::MeanForward,
+                kernel,
                 &[Some(x), Some(y)],
                 &[fold.axis as u32, fold.inner as u32],
             );
@@ -64,13 +80,13 @@ impl Lowering<'_> {
         self.values.insert(out, y);
     }
 
-    pub(super) fn mean_backward(&mut self, node: &Node, dy: View, axes: &[i64]) {
+    fn reduce_backward(&mut self, kernel: Kernel, node: &Node, dy: View, axes: &[i64]) {
         let mut dx = dy;
         for fold in folds(self.shape(node.inputs[0]), axes).into_iter().rev() {
             let dy = dx;
             dx = self.temp("dx", dy.len * fold.axis);
             self.call(
-                Kernel::MeanBackward,
+                kernel,
                 &[Some(dy), Some(dx)],
                 &[fold.axis as u32, fold.inner as u32],
             );
@@ -123,6 +139,28 @@ impl Lowering<'_> {
             &ints,
         );
         self.add_grad(node.inputs[0], dx);
+    }
+
+    fn reversed(&mut self, node: &Node, x: View, suffix: &str, axis: usize) -> View {
+        let ints = self.sequence_ints(node, axis);
+        let lengths = self.lengths(node);
+        let y = self.temp(suffix, x.len);
+        self.call(Kernel::SequenceReverse, &[Some(x), lengths, Some(y)], &ints);
+        y
+    }
+
+    pub(super) fn reverse_forward(&mut self, out: Sym, node: &Node, axis: usize) {
+        let x = self.value(node.inputs[0]);
+        let y = self.reversed(node, x, "", axis);
+        self.values.insert(out, y);
+    }
+
+    /// The gradient is reversed in turn.
+    pub(super) fn reverse_backward(&mut self, node: &Node, dy: View, axis: usize) {
+        if self.wants(node.inputs[0]) {
+            let dx = self.reversed(node, dy, "dx", axis);
+            self.add_grad(node.inputs[0], dx);
+        }
     }
 
     fn mask(&mut self, node: &Node, from: View, suffix: &str, axis: usize, value: f32) -> View {

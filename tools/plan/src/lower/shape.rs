@@ -1,11 +1,13 @@
-//! Operators that only move elements: SwapAxis, Concat, SliceChannel. Where the elements stay in order
+//! Operators that only move elements: SwapAxis, transpose, Concat, stack, SliceChannel, slice_axis. Where the elements stay in order
 //! (an outer size of 1, as with batch 1) they are views and emit nothing.
 
 use tinpail::plan::Kernel;
 
 use super::Lowering;
+use crate::error::Error;
+use crate::infer::{permutation, slice};
 use crate::ir::View;
-use crate::symbol::{Node, NodeId, Sym};
+use crate::symbol::{Node, NodeId, Op, Sym};
 
 /// `axis` counted from the front.
 fn axis_of(axis: i64, rank: usize) -> usize {
@@ -81,6 +83,52 @@ impl Lowering<'_> {
         y
     }
 
+    /// `x` of `shape` with its axes in another order, by exchanging two at a time.
+    fn permuted(&mut self, x: View, shape: &[usize], order: &[usize], suffix: &str) -> View {
+        let mut shape = shape.to_vec();
+        let mut now: Vec<usize> = (0..shape.len()).collect();
+        let mut y = x;
+        for (at, wanted) in order.iter().enumerate() {
+            let from = now.iter().position(|axis| axis == wanted).unwrap_or(at);
+            y = self.swapped(y, &shape, at, from, suffix);
+            shape.swap(at, from);
+            now.swap(at, from);
+        }
+        y
+    }
+
+    pub(super) fn transpose_forward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        axes: &[i64],
+    ) -> Result<(), Error> {
+        let shape = self.shape(node.inputs[0]);
+        let order = permutation(&node.name, axes, shape)?;
+        let x = self.value(node.inputs[0]);
+        let y = self.permuted(x, shape, &order, "");
+        self.values.insert(out, y);
+        Ok(())
+    }
+
+    pub(super) fn transpose_backward(
+        &mut self,
+        node: &Node,
+        dy: View,
+        axes: &[i64],
+    ) -> Result<(), Error> {
+        let shape = self.shape(node.inputs[0]);
+        let order = permutation(&node.name, axes, shape)?;
+        let transposed: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+        let mut inverse = vec![0; order.len()];
+        for (at, &axis) in order.iter().enumerate() {
+            inverse[axis] = at;
+        }
+        let dx = self.permuted(dy, &transposed, &inverse, "dx");
+        self.add_grad(node.inputs[0], dx);
+        Ok(())
+    }
+
     /// Moves part `index` between its place in the whole and memory of its own: Gather or Scatter.
     fn move_part(&mut self, kernel: Kernel, from: View, to: View, parts: &Parts, index: usize) {
         let ints = [
@@ -127,7 +175,9 @@ impl Lowering<'_> {
 
     fn concat_parts(&self, node: &Node, dim: i64) -> Parts {
         let first = self.shape(node.inputs[0]);
-        let axis = axis_of(dim, first.len());
+        // Parts of a stack have one axis less than the axis is counted in.
+        let new = usize::from(matches!(node.op, Op::Stack { .. }));
+        let axis = axis_of(dim, first.len() + new);
         let widths = node.inputs.iter();
         let widths = widths.map(|input| self.shape(*input)[axis..].iter().product());
         Parts {
@@ -152,6 +202,53 @@ impl Lowering<'_> {
                 self.add_grad(*input, piece);
             }
         }
+    }
+
+    /// What lies before the slice, the slice, and what lies behind it.
+    fn slice_axis_parts(
+        &self,
+        node: &Node,
+        axis: i64,
+        begin: i64,
+        end: Option<i64>,
+    ) -> Result<Parts, Error> {
+        let shape = self.shape(node.inputs[0]);
+        let (axis, range) = slice(&node.name, axis, begin, end, shape)?;
+        let inner: usize = shape[axis + 1..].iter().product();
+        let widths = [range.start, range.len(), shape[axis] - range.end];
+        Ok(Parts {
+            outer: shape[..axis].iter().product(),
+            widths: widths.map(|width| width * inner).to_vec(),
+        })
+    }
+
+    pub(super) fn slice_axis_forward(
+        &mut self,
+        out: Sym,
+        node: &Node,
+        axis: i64,
+        begin: i64,
+        end: Option<i64>,
+    ) -> Result<(), Error> {
+        let parts = self.slice_axis_parts(node, axis, begin, end)?;
+        let whole = self.value(node.inputs[0]);
+        let piece = self.split(whole, &parts, 1, "");
+        self.values.insert(out, piece);
+        Ok(())
+    }
+
+    pub(super) fn slice_axis_backward(
+        &mut self,
+        node: &Node,
+        dy: View,
+        axis: i64,
+        begin: i64,
+        end: Option<i64>,
+    ) -> Result<(), Error> {
+        let parts = self.slice_axis_parts(node, axis, begin, end)?;
+        let dx = self.join(&[None, Some(dy), None], &parts, "dx");
+        self.add_grad(node.inputs[0], dx);
+        Ok(())
     }
 
     fn slice_parts(&self, id: NodeId, node: &Node, axis: i64) -> Parts {

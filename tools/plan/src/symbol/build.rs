@@ -1,8 +1,8 @@
 //! Building a graph by hand: one method for each symbol, named as in MXNet.
 
 use super::{
-    Act, Embedding, FullyConnected, Hints, Mode, Net, Node, NodeId, Op, Rnn, ScalarOp,
-    SoftmaxOutput, Sym, Symbols,
+    Act, Binary, Embedding, FullyConnected, Hints, Leaky, MakeLoss, Mode, Net, Node, NodeId, Op,
+    Rnn, ScalarOp, Softmax, SoftmaxOutput, Sym, Symbols, Unary,
 };
 
 impl Symbols {
@@ -59,6 +59,30 @@ impl Symbols {
         self.push(name, Op::Activation(act), &[data])
     }
 
+    /// LeakyReLU or one of its relatives; prelu has the parameter `NAME_gamma`.
+    pub fn leaky_relu(&mut self, name: &str, data: Sym, leaky: Leaky) -> Sym {
+        let mut inputs = vec![data];
+        if leaky == Leaky::Prelu {
+            inputs.push(self.variable(&format!("{name}_gamma")));
+        }
+        self.push(name, Op::LeakyRelu(leaky), &inputs)
+    }
+
+    /// A function of each value.
+    pub fn unary(&mut self, name: &str, data: Sym, op: Unary) -> Sym {
+        self.push(name, Op::Unary(op), &[data])
+    }
+
+    /// Softmax over one axis, with its own gradient (no loss).
+    pub fn softmax(&mut self, name: &str, data: Sym, attrs: Softmax) -> Sym {
+        self.push(name, Op::Softmax(attrs), &[data])
+    }
+
+    /// The logarithm of softmax over one axis.
+    pub fn log_softmax(&mut self, name: &str, data: Sym, attrs: Softmax) -> Sym {
+        self.push(name, Op::LogSoftmax(attrs), &[data])
+    }
+
     /// Rows of the parameter `NAME_weight` looked up by token id.
     pub fn embedding(&mut self, name: &str, data: Sym, attrs: Embedding) -> Sym {
         let weight = self.variable(&format!("{name}_weight"));
@@ -66,9 +90,9 @@ impl Symbols {
     }
 
     /// The fused RNN symbol over (T, N, I) with the parameter vector `NAME_parameters`, starting from
-    /// zeros, or from `states` of shape (layers, N, H): h, and c for lstm.
+    /// zeros, or from `states` of shape (layers D, N, H): h, and c for lstm. D is 2 if bidirectional, else 1.
     pub fn rnn(&mut self, name: &str, data: Sym, attrs: Rnn, states: &[Sym]) -> Sym {
-        let shape = [attrs.num_layers, 0, attrs.state_size];
+        let shape = [attrs.num_layers * attrs.directions(), 0, attrs.state_size];
         let mut inputs = vec![data, self.variable(&format!("{name}_parameters"))];
         if states.is_empty() {
             inputs.push(self.zeros(&format!("{name}_begin_state_0"), shape));
@@ -115,6 +139,28 @@ impl Symbols {
         self.push(name, op, &inputs)
     }
 
+    /// `data` with the time steps in reverse, all or each sample's own.
+    pub fn sequence_reverse(
+        &mut self,
+        name: &str,
+        data: Sym,
+        lengths: Option<Sym>,
+        axis: usize,
+    ) -> Sym {
+        let inputs: Vec<Sym> = [data].into_iter().chain(lengths).collect();
+        let op = Op::SequenceReverse {
+            use_sequence_length: lengths.is_some(),
+            axis,
+        };
+        self.push(name, op, &inputs)
+    }
+
+    /// Sum over `axes`.
+    pub fn sum(&mut self, name: &str, data: Sym, axes: &[i64], keepdims: bool) -> Sym {
+        let axes = axes.to_vec();
+        self.push(name, Op::Sum { axes, keepdims }, &[data])
+    }
+
     /// Mean over `axes`.
     pub fn mean(&mut self, name: &str, data: Sym, axes: &[i64], keepdims: bool) -> Sym {
         let axes = axes.to_vec();
@@ -139,6 +185,29 @@ impl Symbols {
     /// `data` with two axes exchanged.
     pub fn swap_axis(&mut self, name: &str, data: Sym, dim1: usize, dim2: usize) -> Sym {
         self.push(name, Op::SwapAxis { dim1, dim2 }, &[data])
+    }
+
+    /// `data` with its axes in the order `axes`; none: reversed.
+    pub fn transpose(&mut self, name: &str, data: Sym, axes: &[i64]) -> Sym {
+        let axes = axes.to_vec();
+        self.push(name, Op::Transpose { axes }, &[data])
+    }
+
+    /// Places `begin` to `end` of `axis`.
+    pub fn slice_axis(
+        &mut self,
+        name: &str,
+        data: Sym,
+        axis: i64,
+        begin: i64,
+        end: Option<i64>,
+    ) -> Sym {
+        self.push(name, Op::SliceAxis { axis, begin, end }, &[data])
+    }
+
+    /// The parts along a new axis.
+    pub fn stack(&mut self, name: &str, parts: &[Sym], axis: i64) -> Sym {
+        self.push(name, Op::Stack { axis }, parts)
     }
 
     /// The parts one after the other along `dim`.
@@ -181,6 +250,26 @@ impl Symbols {
         self.push(name, Op::ElemwiseMul, &[lhs, rhs])
     }
 
+    /// lhs / rhs.
+    pub fn elemwise_div(&mut self, name: &str, lhs: Sym, rhs: Sym) -> Sym {
+        self.push(name, Op::ElemwiseDiv, &[lhs, rhs])
+    }
+
+    /// lhs and rhs, repeated where an axis is 1.
+    pub fn broadcast(&mut self, name: &str, op: Binary, lhs: Sym, rhs: Sym) -> Sym {
+        self.push(name, Op::Broadcast(op), &[lhs, rhs])
+    }
+
+    /// The sum of the parts.
+    pub fn add_n(&mut self, name: &str, parts: &[Sym]) -> Sym {
+        self.push(name, Op::AddN, parts)
+    }
+
+    /// x where `condition` is not 0, else y.
+    pub fn choose(&mut self, name: &str, condition: Sym, x: Sym, y: Sym) -> Sym {
+        self.push(name, Op::Where, &[condition, x, y])
+    }
+
     /// `data` and a constant.
     pub fn scalar(&mut self, name: &str, data: Sym, op: ScalarOp, scalar: f32) -> Sym {
         self.push(name, Op::Scalar(op, scalar), &[data])
@@ -217,6 +306,35 @@ impl Symbols {
     ) -> Sym {
         let op = Op::LinearRegressionOutput { grad_scale };
         self.push(name, op, &[data, label])
+    }
+
+    /// The sigmoid with the cross-entropy gradient against `label`.
+    pub fn logistic_regression_output(
+        &mut self,
+        name: &str,
+        data: Sym,
+        label: Sym,
+        grad_scale: f32,
+    ) -> Sym {
+        let op = Op::LogisticRegressionOutput { grad_scale };
+        self.push(name, op, &[data, label])
+    }
+
+    /// The identity with the absolute-error gradient against `label`.
+    pub fn mae_regression_output(
+        &mut self,
+        name: &str,
+        data: Sym,
+        label: Sym,
+        grad_scale: f32,
+    ) -> Sym {
+        let op = Op::MaeRegressionOutput { grad_scale };
+        self.push(name, op, &[data, label])
+    }
+
+    /// `data` as a loss of its own.
+    pub fn make_loss(&mut self, name: &str, data: Sym, attrs: MakeLoss) -> Sym {
+        self.push(name, Op::MakeLoss(attrs), &[data])
     }
 
     /// Closes the graph: `heads` become the outputs. Declare data and labels on what it returns.

@@ -3,6 +3,7 @@
 //! [`Symbols`] builds a graph node by node; [`Symbols::net`] closes it into a [`Net`], which says which
 //! variables are data and which are labels. All other variables are parameters, or states if
 //! [`crate::Bucketing::state_names`] names them.
+#![doc = include_str!("operators.md")]
 
 mod build;
 mod check;
@@ -13,7 +14,8 @@ mod window;
 
 pub use norm::{BatchNorm, LayerNorm, Lrn};
 pub use op::{
-    Act, Embedding, FullyConnected, Mode, Normalization, Op, Rnn, ScalarOp, SoftmaxOutput,
+    Act, Binary, Embedding, FullyConnected, Leaky, MakeLoss, Mode, Normalization, Op, Rnn,
+    ScalarOp, Softmax, SoftmaxOutput, Unary,
 };
 pub use window::{Convolution, PoolType, Pooling, PoolingConvention};
 

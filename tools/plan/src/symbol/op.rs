@@ -14,6 +14,35 @@ pub enum Act {
     SoftSign,
 }
 
+/// `act_type` of LeakyReLU: x for x > 0, and what stands beside the name else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Leaky {
+    /// slope x
+    Leaky { slope: f32 },
+    /// slope (e^x - 1)
+    Elu { slope: f32 },
+    /// scale alpha (e^x - 1), and scale x for x > 0: scale 1.0507, alpha 1.67326.
+    Selu,
+    /// x Phi(x), for x > 0 as well: Phi by the error function.
+    Gelu,
+    /// gamma x, with a learnt gamma for each channel (axis 1), or one for all.
+    Prelu,
+    /// In inference the mean of both bounds times x. In training MXNet draws a slope for each value; tinpail refuses to
+    /// train it.
+    Rrelu { lower: f32, upper: f32 },
+}
+
+/// Functions of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unary {
+    Exp,
+    Log,
+    Sqrt,
+    /// x x
+    Square,
+    Abs,
+}
+
 /// `mode` of RNN. Gate orders as in MXNet: lstm i, f, c, o; gru r, z, o.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -61,6 +90,15 @@ pub enum ScalarOp {
     Div,
 }
 
+/// The operators that broadcast: where one side has an axis of 1, or no axis, it is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+
 /// Attributes of FullyConnected: y = x W^T + b, W of shape (num_hidden, inputs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FullyConnected {
@@ -88,12 +126,15 @@ pub struct Embedding {
     pub output_dim: usize,
 }
 
-/// Attributes of the fused RNN symbol. Data is (T, N, I); states are (layers, N, H).
+/// Attributes of the fused RNN symbol. Data is (T, N, I); states are (layers D, N, H) with D directions, that of a
+/// layer's reverse after that of the layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rnn {
     pub mode: Mode,
     pub state_size: usize,
     pub num_layers: usize,
+    /// A second layer beside each runs from the last step to the first; the outputs are (T, N, 2 H).
+    pub bidirectional: bool,
     /// Probability of dropping an output between layers in training.
     pub p: f32,
     /// Whether the final states are outputs 1 (h) and 2 (c, lstm only).
@@ -107,16 +148,22 @@ impl Rnn {
             mode,
             state_size,
             num_layers: 1,
+            bidirectional: false,
             p: 0.0,
             state_outputs: false,
         }
     }
 
     /// Elements of the `parameters` vector for an input of `input_size`:
-    /// (I + H + 2) H G + (L - 1)(H + H + 2) H G, from MXNet's `rnn-inl.h`.
+    /// (I + H + 2) H G D + (L - 1)(D H + H + 2) H G D, from MXNet's `rnn-inl.h`.
     pub fn parameter_len(&self, input_size: usize) -> usize {
-        let (h, g) = (self.state_size, self.mode.gates());
-        (input_size + h + 2) * h * g + (self.num_layers - 1) * (2 * h + 2) * h * g
+        let (h, g, d) = (self.state_size, self.mode.gates(), self.directions());
+        (input_size + h + 2) * h * g * d + (self.num_layers - 1) * (d * h + h + 2) * h * g * d
+    }
+
+    /// 2 if bidirectional, else 1.
+    pub fn directions(&self) -> usize {
+        1 + usize::from(self.bidirectional)
     }
 }
 
@@ -150,13 +197,56 @@ impl Default for SoftmaxOutput {
     }
 }
 
+/// Attributes of softmax and log_softmax.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softmax {
+    /// Negative axes count from the end.
+    pub axis: i64,
+    /// What the data is divided by first.
+    pub temperature: Option<f32>,
+}
+
+impl Default for Softmax {
+    fn default() -> Self {
+        Softmax {
+            axis: -1,
+            temperature: None,
+        }
+    }
+}
+
+/// Attributes of MakeLoss: the identity, with grad_scale / N as gradient everywhere. N is 1, the batch size, or the
+/// number of values above `valid_thresh`, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MakeLoss {
+    pub grad_scale: f32,
+    pub normalization: Normalization,
+    pub valid_thresh: f32,
+}
+
+impl Default for MakeLoss {
+    fn default() -> Self {
+        MakeLoss {
+            grad_scale: 1.0,
+            normalization: Normalization::Null,
+            valid_thresh: 0.0,
+        }
+    }
+}
+
 /// An operator with its attributes. Inputs, in order, are in the comment of each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// A named argument: data, label, parameter or state.
     Variable,
-    /// Zeros of a shape in which 0 is the batch size. MXNet's `_zeros`.
+    /// Zeros of a shape in which 0 is the batch size. MXNet's `_zeros`. With more than one 0: what its reader needs.
     Zeros { shape: Vec<usize> },
+    /// Ones of a shape in which 0 is the batch size. MXNet's `_ones`.
+    Ones { shape: Vec<usize> },
+    /// data, of which only the shape counts.
+    OnesLike,
+    /// data. MXNet's `_copy`.
+    Identity,
     /// data, weight[, bias]
     FullyConnected(FullyConnected),
     /// data
@@ -171,6 +261,14 @@ pub enum Op {
     LayerNorm(LayerNorm),
     /// data
     Lrn(Lrn),
+    /// data[, gamma]
+    LeakyRelu(Leaky),
+    /// data
+    Unary(Unary),
+    /// data
+    Softmax(Softmax),
+    /// data: the logarithm of softmax.
+    LogSoftmax(Softmax),
     /// data (token ids), weight
     Embedding(Embedding),
     /// data, parameters, state[, state_cell]
@@ -186,14 +284,31 @@ pub enum Op {
         value: f32,
         axis: usize,
     },
+    /// data[, sequence_length]: the first `sequence_length[n]` (or all) of the time steps in reverse.
+    SequenceReverse {
+        use_sequence_length: bool,
+        axis: usize,
+    },
     /// data; negative axes count from the end; no axes: all.
     Mean { axes: Vec<i64>, keepdims: bool },
+    /// data; negative axes count from the end; no axes: all.
+    Sum { axes: Vec<i64>, keepdims: bool },
     /// data; MXNet's codes: 0 keep, -1 infer, -2 rest, -3 merge two, -4 split.
     Reshape { shape: Vec<i64>, reverse: bool },
     /// data
     ExpandDims { axis: i64 },
     /// data
     SwapAxis { dim1: usize, dim2: usize },
+    /// data; axis i of the output is axis `axes[i]` of the data; no axes: all in reverse.
+    Transpose { axes: Vec<i64> },
+    /// data: places `begin` to `end` (to the last, if none) of an axis; negative places count from the end.
+    SliceAxis {
+        axis: i64,
+        begin: i64,
+        end: Option<i64>,
+    },
+    /// the parts, of one shape, along a new axis
+    Stack { axis: i64 },
     /// the parts
     Concat { dim: i64 },
     /// data
@@ -208,6 +323,14 @@ pub enum Op {
     ElemwiseSub,
     /// lhs, rhs of equal shape
     ElemwiseMul,
+    /// lhs, rhs of equal shape
+    ElemwiseDiv,
+    /// lhs, rhs
+    Broadcast(Binary),
+    /// the summands, of one shape
+    AddN,
+    /// condition, x, y of equal shape: x where the condition is not 0, else y.
+    Where,
     /// data
     Scalar(ScalarOp, f32),
     /// data; in training each value is kept with probability 1 - p and then divided by it.
@@ -218,6 +341,12 @@ pub enum Op {
     SoftmaxOutput(SoftmaxOutput),
     /// data, label; gradient (o - y) grad_scale / (label elements per sample).
     LinearRegressionOutput { grad_scale: f32 },
+    /// data, label; the output is o = sigmoid(data), gradient (o - y) grad_scale / (label elements per sample).
+    LogisticRegressionOutput { grad_scale: f32 },
+    /// data, label; gradient sign(o - y) grad_scale / (label elements per sample), where sign(0) is -1.
+    MaeRegressionOutput { grad_scale: f32 },
+    /// data
+    MakeLoss(MakeLoss),
 
     /// Made by fusion: one layer over a whole sequence in (T, N, I) layout.
     /// Inputs: data, i2h_weight (GH, I), i2h_bias, h2h_weight (GH, H), h2h_bias, h0 (N, H)[, c0 (N, H)].
@@ -245,12 +374,26 @@ impl Op {
         }
     }
 
+    /// Whether it brings its own gradient, whatever comes in from its output.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Op::SoftmaxOutput(_)
+                | Op::LinearRegressionOutput { .. }
+                | Op::LogisticRegressionOutput { .. }
+                | Op::MaeRegressionOutput { .. }
+                | Op::MakeLoss(_)
+        )
+    }
+
     /// The least and the most inputs that the operator takes (`usize::MAX`: any number).
     pub fn inputs(&self) -> (usize, usize) {
         let exactly = |n| (n, n);
         let state_of = |mode: Mode| if mode == Mode::Lstm { 2 } else { 1 };
         match self {
-            Op::Variable | Op::Zeros { .. } => exactly(0),
+            Op::Variable | Op::Zeros { .. } | Op::Ones { .. } => exactly(0),
+            Op::LeakyRelu(leaky) => exactly(1 + usize::from(*leaky == Leaky::Prelu)),
+            Op::Where => exactly(3),
             Op::FullyConnected(fc) => exactly(if fc.no_bias { 2 } else { 3 }),
             Op::Convolution(conv) => exactly(if conv.no_bias { 2 } else { 3 }),
             Op::BatchNorm(_) => exactly(5),
@@ -264,17 +407,34 @@ impl Op {
             | Op::SequenceMask {
                 use_sequence_length,
                 ..
+            }
+            | Op::SequenceReverse {
+                use_sequence_length,
+                ..
             } => exactly(1 + *use_sequence_length as usize),
-            Op::Concat { .. } => (1, usize::MAX),
+            Op::Concat { .. } | Op::Stack { .. } | Op::AddN => (1, usize::MAX),
             Op::Embedding(_)
             | Op::ElemwiseAdd
             | Op::ElemwiseSub
             | Op::ElemwiseMul
+            | Op::ElemwiseDiv
+            | Op::Broadcast(_)
             | Op::SoftmaxOutput(_)
-            | Op::LinearRegressionOutput { .. } => exactly(2),
+            | Op::LinearRegressionOutput { .. }
+            | Op::LogisticRegressionOutput { .. }
+            | Op::MaeRegressionOutput { .. } => exactly(2),
             Op::Activation(_)
             | Op::Pooling(_)
             | Op::Lrn(_)
+            | Op::Unary(_)
+            | Op::Softmax(_)
+            | Op::LogSoftmax(_)
+            | Op::OnesLike
+            | Op::Identity
+            | Op::MakeLoss(_)
+            | Op::Sum { .. }
+            | Op::Transpose { .. }
+            | Op::SliceAxis { .. }
             | Op::Mean { .. }
             | Op::Reshape { .. }
             | Op::ExpandDims { .. }
@@ -297,6 +457,17 @@ impl Op {
         match self {
             Op::Variable => "null",
             Op::Zeros { .. } => "_zeros",
+            Op::Ones { .. } => "_ones",
+            Op::OnesLike => "ones_like",
+            Op::Identity => "_copy",
+            Op::LeakyRelu(_) => "LeakyReLU",
+            Op::Unary(Unary::Exp) => "exp",
+            Op::Unary(Unary::Log) => "log",
+            Op::Unary(Unary::Sqrt) => "sqrt",
+            Op::Unary(Unary::Square) => "square",
+            Op::Unary(Unary::Abs) => "abs",
+            Op::Softmax(_) => "softmax",
+            Op::LogSoftmax(_) => "log_softmax",
             Op::FullyConnected(_) => "FullyConnected",
             Op::Activation(_) => "Activation",
             Op::Convolution(_) => "Convolution",
@@ -308,7 +479,19 @@ impl Op {
             Op::Rnn(_) | Op::RnnLayer { .. } => "RNN",
             Op::SequenceLast { .. } => "SequenceLast",
             Op::SequenceMask { .. } => "SequenceMask",
+            Op::SequenceReverse { .. } => "SequenceReverse",
             Op::Mean { .. } => "mean",
+            Op::Sum { .. } => "sum",
+            Op::Transpose { .. } => "transpose",
+            Op::SliceAxis { .. } => "slice_axis",
+            Op::Stack { .. } => "stack",
+            Op::ElemwiseDiv => "elemwise_div",
+            Op::Broadcast(Binary::Add) => "broadcast_add",
+            Op::Broadcast(Binary::Sub) => "broadcast_sub",
+            Op::Broadcast(Binary::Mul) => "broadcast_mul",
+            Op::Broadcast(Binary::Div) => "broadcast_div",
+            Op::AddN => "add_n",
+            Op::Where => "where",
             Op::Reshape { .. } => "Reshape",
             Op::ExpandDims { .. } => "expand_dims",
             Op::SwapAxis { .. } => "SwapAxis",
@@ -326,6 +509,9 @@ impl Op {
             Op::BlockGrad => "BlockGrad",
             Op::SoftmaxOutput(_) => "SoftmaxOutput",
             Op::LinearRegressionOutput { .. } => "LinearRegressionOutput",
+            Op::LogisticRegressionOutput { .. } => "LogisticRegressionOutput",
+            Op::MaeRegressionOutput { .. } => "MAERegressionOutput",
+            Op::MakeLoss(_) => "MakeLoss",
             Op::ParamSlice { .. } => "slice",
         }
     }
