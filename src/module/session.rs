@@ -66,7 +66,7 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
     }
 
     /// Computes the gradients of the last forward: into their buffers (`Train::Held`), or as deltas from
-    /// which `update` forms them (`Train::Fused`).
+    /// which `update` forms them (`Train::Fused`). Moves the auxiliary states (BatchNorm's statistics), as MXNet does.
     ///
     /// # Errors
     ///

@@ -54,7 +54,8 @@ impl<M: Model> BucketingModule<'_, M> {
         saved_optimizer_len(plan.params, plan.optimizer)
     }
 
-    /// Writes the trainable parameters to the slot that does not hold the newest ones, and reads back what it wrote.
+    /// Writes the trainable parameters, and the auxiliary states beside them, to the slot that does not hold the
+    /// newest ones, and reads back what it wrote.
     ///
     /// # Errors
     ///

@@ -3,9 +3,12 @@
 use tinpail::Slots;
 use tinpail::blob::{BlobError, Entry, write};
 use tinpail::error::{LoadError, SaveError};
-use tinpail_plan::{PlanFile, Train};
+use tinpail_plan::symbol::BatchNorm;
+use tinpail_plan::{Bucketing, PlanFile, Symbols, Train};
 
+use crate::common::rng::Rng;
 use crate::common::run::{self, Module};
+use crate::common::values::{Persistent, Sample};
 use crate::flash::{Flash, FlashError};
 use crate::net;
 
@@ -62,6 +65,45 @@ fn saved_twice(file: &PlanFile) -> Flash {
         }
     });
     flash
+}
+
+/// BatchNorm's moving statistics are saved with the parameters, though they are not trained.
+#[test]
+fn auxiliary_states_are_saved_and_loaded() {
+    let sym_gen = |_| {
+        let mut s = Symbols::new();
+        let x = s.variable("data");
+        let y = s.batch_norm("bn", x, BatchNorm::default());
+        Ok(s.net([y]).data("data", [0, 2, 3]))
+    };
+    let file = Bucketing::new(sym_gen)
+        .bucket_keys([1])
+        .plan()
+        .expect("a plan");
+    let mut rng = Rng::new(3);
+    let values = Persistent::random(&file, &mut rng);
+    let sample = Sample::random(&file, 0, &mut rng);
+    let mut flash = flash();
+    let moving = file
+        .params
+        .iter()
+        .position(|own| own.name == "bn_moving_mean");
+    let moving = moving.expect("an auxiliary state");
+    let moved = run::bound(&file, &values, |module| {
+        assert!(module.trainable().all(|index| index != moving));
+        assert_eq!(module.in_arena().count(), file.params.len());
+        run::train(&file, module, &sample, true);
+        module.save_params(&mut flash, SLOTS).expect("saved");
+        module.get_params(moving).expect("it").to_vec()
+    });
+    run::bound(&file, &values, |module| {
+        assert_ne!(module.get_params(moving).expect("it"), moved);
+        module.load_params(&mut flash, SLOTS).expect("loaded");
+        assert_eq!(module.get_params(moving).expect("it"), moved);
+        let other = [0.25, 0.5];
+        module.set_params(moving, &other).expect("set");
+        assert_eq!(module.get_params(moving).expect("it"), other);
+    });
 }
 
 #[test]

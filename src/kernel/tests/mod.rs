@@ -9,6 +9,7 @@ mod loss;
 mod recurrent;
 mod shape;
 mod total;
+mod window;
 
 use crate::optim::{At, Optimizer, Sgd, States, Update};
 use proptest::test_runner::{Config, RngSeed};

@@ -106,7 +106,7 @@ fn verdict(bytes: &[u8], header: &Header, file: &PlanFile) -> Verdict {
     }
 }
 
-/// Whether the tensors are exactly the plan's trainable parameters.
+/// Whether the tensors are exactly the plan's trainable parameters, and the auxiliary states that move with them.
 fn has_trainable(header: &Header, file: &PlanFile) -> bool {
     let params = file.plan.params.iter().enumerate();
     let trainable = params.filter(|(_, param)| param.home != Home::Flash);
