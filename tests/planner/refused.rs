@@ -1,6 +1,9 @@
 //! What the planner refuses, and what it says.
 
-use tinpail_plan::symbol::{Embedding, FullyConnected, Mode, Op, Rnn, SoftmaxOutput};
+use tinpail_plan::symbol::{
+    BatchNorm, Convolution, Embedding, FullyConnected, Mode, Op, PoolType, Pooling,
+    PoolingConvention, Rnn, SoftmaxOutput,
+};
 use tinpail_plan::{Bucketing, Error, GradReq, Net, Symbols, Train};
 
 /// A classifier over (N, steps) numbers; its weight has the shape of the bucket unless `pooled`.
@@ -47,6 +50,81 @@ fn a_parameter_of_another_shape_than_the_default_buckets() {
     assert_eq!(
         message(bucketing.default_bucket_key(2)),
         "parameter fc_weight: (3, 4) in bucket 4, but (3, 2) in the default bucket 2"
+    );
+}
+
+/// The message for one operator over data of (1, 4, 5).
+#[track_caller]
+fn over_a_row(make: impl Fn(&mut Symbols, tinpail_plan::Sym) -> tinpail_plan::Sym) -> String {
+    message(
+        Bucketing::new(|_| {
+            let mut s = Symbols::new();
+            let x = s.variable("data");
+            let y = make(&mut s, x);
+            Ok(s.net([y]).data("data", [1, 4, 5]))
+        })
+        .bucket_keys([1]),
+    )
+}
+
+#[test]
+fn windows_that_cannot_be() {
+    let conv = |attrs: Convolution| over_a_row(|s, x| s.convolution("conv", x, attrs.clone()));
+    let pool = |attrs: Pooling| over_a_row(|s, x| s.pooling("pool", x, attrs.clone()));
+    let too_long = "the window does not fit into the padded data (1, 4, 5)";
+    assert_eq!(conv(Convolution::new([6], 2)), format!("conv: {too_long}"));
+    assert_eq!(
+        conv(Convolution {
+            stride: vec![0],
+            ..Convolution::new([2], 2)
+        }),
+        format!("conv: {too_long}")
+    );
+    assert_eq!(
+        conv(Convolution {
+            num_group: 3,
+            ..Convolution::new([2], 3)
+        }),
+        "conv: 3 filters in 3 groups cannot read (1, 4, 5)"
+    );
+    assert_eq!(
+        conv(Convolution::new([2, 2], 2)),
+        "conv: a window of 2 axes (1 or 2 are possible) over (1, 4, 5)"
+    );
+    assert_eq!(
+        pool(Pooling::new(PoolType::Max, [6])),
+        format!("pool: {too_long}")
+    );
+    assert_eq!(
+        pool(Pooling {
+            pad: vec![2],
+            ..Pooling::new(PoolType::Max, [2])
+        }),
+        "pool: pad [2] is not smaller than kernel [2]"
+    );
+    assert_eq!(
+        pool(Pooling {
+            pad: vec![1],
+            pooling_convention: PoolingConvention::Same,
+            ..Pooling::new(PoolType::Max, [2])
+        }),
+        "pool: pooling_convention = same: one axis and no padding, as in MXNet"
+    );
+}
+
+#[test]
+fn an_auxiliary_state_that_is_also_something_else() {
+    let said = over_a_row(|s, x| {
+        let y = s.batch_norm("bn", x, BatchNorm::default());
+        let (mean, beta) = (s.variable("bn_moving_mean"), s.variable("bn_beta"));
+        let sum = s.elemwise_add("sum", mean, beta);
+        let z = s.expand_dims("row", sum, 0);
+        let z = s.expand_dims("column", z, -1);
+        s.concat("joined", &[y, z], 2)
+    });
+    assert_eq!(
+        said,
+        "bn_moving_mean: read as an auxiliary state and as something else"
     );
 }
 
