@@ -71,7 +71,7 @@ fn over_a_row(make: impl Fn(&mut Symbols, tinpail_plan::Sym) -> tinpail_plan::Sy
 fn windows_that_cannot_be() {
     let conv = |attrs: Convolution| over_a_row(|s, x| s.convolution("conv", x, attrs.clone()));
     let pool = |attrs: Pooling| over_a_row(|s, x| s.pooling("pool", x, attrs.clone()));
-    let too_long = "the window does not fit into the padded data (1, 4, 5)";
+    let too_long = "the window does not fit into the padded data: (1, 4, 5)";
     assert_eq!(conv(Convolution::new([6], 2)), format!("conv: {too_long}"));
     assert_eq!(
         conv(Convolution {
@@ -85,11 +85,11 @@ fn windows_that_cannot_be() {
             num_group: 3,
             ..Convolution::new([2], 3)
         }),
-        "conv: 3 filters in 3 groups cannot read (1, 4, 5)"
+        "conv: 3 filters in 3 groups cannot read: (1, 4, 5)"
     );
     assert_eq!(
         conv(Convolution::new([2, 2], 2)),
-        "conv: a window of 2 axes (1 or 2 are possible) over (1, 4, 5)"
+        "conv: a window of 2 axes (1 or 2 are possible) over: (1, 4, 5)"
     );
     assert_eq!(
         pool(Pooling::new(PoolType::Max, [6])),
