@@ -320,9 +320,9 @@ fn initial_values<M: Model>(module: &mut BucketingModule<'_, M>, index: usize) -
 /// Every kernel: nothing is known about the plan.
 fn registry<O: Optimizer>(optimizer: O) -> Option<f32> {
     let plan: &Plan<'static> = black_box(&speaker::all_layers::PLAN);
-    let model = Registry::<O>::new(*plan);
-    black_box(BucketingModule::bind_blank_words(model, words()).is_ok());
-    let module = BucketingModule::bind_words(model, words(), blob()).ok()?;
+    let model = || Registry::<O>::new(*plan);
+    black_box(BucketingModule::bind_blank_words(model(), words()).is_ok());
+    let module = BucketingModule::bind_words(model(), words(), blob()).ok()?;
     every_method(module, optimizer)
 }
 
