@@ -6,6 +6,7 @@ mod cells;
 #[path = "../common/mod.rs"]
 mod common;
 mod compression;
+mod contract;
 mod conv_batch_norm;
 mod fit;
 mod gru_fixed;
@@ -20,5 +21,6 @@ mod oracle;
 mod regression_add;
 mod sentences;
 mod session;
+mod speaker_fit;
 mod stateful_lstm;
 mod two_bit;
