@@ -44,6 +44,8 @@ use defmt_semihosting as _;
 /// Names the application's main function: `fn() -> T`, where `T` is `()`, `Result` or `ExitCode`.
 ///
 /// The program ends when it returns; an error is printed to the host's stderr and ends it with status 1.
+///
+/// With `uncounted` behind it, [`instructions`] does not count, and the program runs on machines whose timers are others too.
 #[macro_export]
 macro_rules! entry {
     ($application:path) => {
@@ -52,12 +54,23 @@ macro_rules! entry {
             $crate::start($application)
         }
     };
+    ($application:path, uncounted) => {
+        #[$crate::rt::entry]
+        fn board_entry() -> ! {
+            $crate::start_uncounted($application)
+        }
+    };
 }
 
 #[doc(hidden)]
 pub fn start<T: Termination>(application: fn() -> T) -> ! {
-    stack::paint();
     arch::start_counter();
+    start_uncounted(application)
+}
+
+#[doc(hidden)]
+pub fn start_uncounted<T: Termination>(application: fn() -> T) -> ! {
+    stack::paint();
     application().report().exit_process()
 }
 

@@ -1,6 +1,9 @@
 //! The emulated boards and how their firmware is built.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -87,49 +90,80 @@ impl Board {
             let setting = format!("profile.release.opt-level={opt_level}");
             cargo.args(["--config", &setting]);
         }
-        let output = cargo
-            .args(["build", "--bins", "--message-format=json", "--quiet"])
-            .arg("--release")
+        cargo
+            .args(["build", "--bins", "--release"])
             .args(["--target", target, "--features", &features.join(",")])
             .arg("--target-dir")
             .arg(&project.boards_target)
-            .current_dir(project.boards().join(package))
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot start cargo")?;
-        let messages =
-            String::from_utf8(output.stdout).context("cargo printed bytes that are not UTF-8")?;
-        let mut built = Built::default();
-        for line in messages.lines() {
-            let message: Value =
-                serde_json::from_str(line).with_context(|| format!("cargo printed {line}"))?;
-            match message["reason"].as_str() {
-                Some("compiler-message") => {
-                    eprint!(
-                        "{}",
-                        message["message"]["rendered"].as_str().unwrap_or_default()
-                    );
-                    built.warnings += usize::from(message["message"]["level"] == "warning");
-                }
-                Some("compiler-artifact") => built.firmware.extend(self.firmware(&message)),
-                _ => {}
-            }
-        }
-        ensure!(
-            output.status.success(),
-            "{package} does not build for {target}"
-        );
+            .current_dir(project.boards().join(package));
+        let messages = messages(&mut cargo)
+            .with_context(|| format!("{package} does not build for {target}"))?;
+        let firmware = messages.executables.into_iter();
+        let built = Built {
+            firmware: firmware
+                .map(|(name, elf)| Firmware {
+                    board: self,
+                    name,
+                    elf,
+                })
+                .collect(),
+            warnings: messages.warnings,
+        };
         if built.firmware.is_empty() {
             bail!("{package} has no binaries");
         }
         Ok(built)
     }
+}
 
-    fn firmware(&'static self, artifact: &Value) -> Option<Firmware> {
-        Some(Firmware {
-            board: self,
-            name: artifact["target"]["name"].as_str()?.to_owned(),
-            elf: artifact["executable"].as_str()?.into(),
-        })
+/// What cargo made.
+#[derive(Default)]
+pub struct Messages {
+    /// Binaries, by name.
+    pub executables: Vec<(String, PathBuf)>,
+    /// All files, libraries among them.
+    pub files: Vec<PathBuf>,
+    pub warnings: usize,
+}
+
+/// Runs a cargo command that compiles, with its diagnostics on the terminal.
+pub fn messages(cargo: &mut Command) -> Result<Messages> {
+    let output = cargo
+        .args(["--message-format=json", "--quiet"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    let text =
+        String::from_utf8(output.stdout).context("cargo printed bytes that are not UTF-8")?;
+    let mut messages = Messages::default();
+    for line in text.lines() {
+        let message: Value =
+            serde_json::from_str(line).with_context(|| format!("cargo printed {line}"))?;
+        match message["reason"].as_str() {
+            Some("compiler-message") => {
+                eprint!(
+                    "{}",
+                    message["message"]["rendered"].as_str().unwrap_or_default()
+                );
+                messages.warnings += usize::from(message["message"]["level"] == "warning");
+            }
+            Some("compiler-artifact") => {
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                let executable = text(&message["target"]["name"]).zip(text(&message["executable"]));
+                let executable = executable.map(|(name, path)| (name, path.into()));
+                messages.executables.extend(executable);
+                let files = message["filenames"].as_array().into_iter().flatten();
+                messages
+                    .files
+                    .extend(files.filter_map(text).map(PathBuf::from));
+            }
+            _ => {}
+        }
     }
+    ensure!(
+        output.status.success(),
+        "cargo ended with {}",
+        output.status
+    );
+    Ok(messages)
 }

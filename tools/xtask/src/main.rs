@@ -30,6 +30,8 @@ enum Command {
     Test(cmd::test::Args),
     /// Build the firmware, boot it on each emulated board and show what it does
     Demo,
+    /// Count what inference and training take on each emulated core
+    Bench(cmd::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => cmd::setup::run(&args),
         Command::Test(args) => cmd::test::run(&args),
         Command::Demo => cmd::demo::run(),
+        Command::Bench(args) => cmd::bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

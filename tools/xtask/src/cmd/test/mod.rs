@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold. Goes on after a failure, so that one run shows them all.
 
+mod counter;
 mod features;
 mod host;
 mod probe;
@@ -7,7 +8,7 @@ mod snapshot;
 
 use anyhow::{Result, bail};
 
-use crate::project::Project;
+use crate::{cmd::bench, project::Project};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -56,6 +57,11 @@ pub fn run(args: &Args) -> Result<()> {
     count.check("panic probe", probe);
     let firmware = snapshot::run(&project, args.overwrite, &mut count);
     count.check("firmware tests", firmware);
+    let counter = counter::run(&project, &mut count);
+    count.check("counts of known code", counter);
+    if !args.qemu {
+        count.test("bench (cortex-m4f)", bench::check());
+    }
 
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {

@@ -1,0 +1,22 @@
+#![no_std]
+#![no_main]
+
+use bench::naive::Mlp;
+use bench::static_cell::ConstStaticCell;
+use bench::{Checksum, LABEL, SGD, measure};
+
+static MLP: ConstStaticCell<Mlp> = ConstStaticCell::new(Mlp::new(None));
+
+bench::main!(run);
+
+fn run() -> Checksum {
+    let mlp = MLP.take();
+    mlp.load(bench::floats!("mlp_sgd.weights"));
+    let x = bench::floats!("mlp_sgd.input");
+    let label = core::hint::black_box(usize::from(LABEL));
+    let (rate, momentum) = (SGD.learning_rate, SGD.momentum);
+    mlp.train_step(x, label, rate, momentum);
+    measure(|| mlp.train_step(x, label, rate, momentum));
+    let sum = Checksum::default().add(&mlp.w1).add(&mlp.b1);
+    sum.add(&mlp.w2).add(&mlp.b2)
+}

@@ -1,0 +1,180 @@
+//! The cores and the works.
+
+/// An emulated core and how it is built for.
+pub struct Core {
+    pub name: &'static str,
+    pub target: &'static str,
+    /// The file in boards/bench/memory.
+    pub memory: &'static str,
+    pub qemu: &'static str,
+    pub machine: &'static str,
+    /// Whether the Cortex-M4's table is this core's.
+    pub is_priced: bool,
+    /// Whether floats are computed by functions.
+    pub is_soft: bool,
+}
+
+pub const CORES: [Core; 7] = [
+    Core {
+        name: "cortex-m4f",
+        target: "thumbv7em-none-eabihf",
+        memory: "mps2",
+        qemu: "qemu-system-arm",
+        machine: "mps2-an386",
+        is_priced: true,
+        is_soft: false,
+    },
+    Core {
+        name: "cortex-m7",
+        target: "thumbv7em-none-eabihf",
+        memory: "mps2",
+        qemu: "qemu-system-arm",
+        machine: "mps2-an500",
+        is_priced: false,
+        is_soft: false,
+    },
+    Core {
+        name: "cortex-m33",
+        target: "thumbv8m.main-none-eabihf",
+        memory: "an505",
+        qemu: "qemu-system-arm",
+        machine: "mps2-an505",
+        is_priced: false,
+        is_soft: false,
+    },
+    Core {
+        name: "cortex-m55",
+        target: "thumbv8m.main-none-eabihf",
+        memory: "an547",
+        qemu: "qemu-system-arm",
+        machine: "mps3-an547",
+        is_priced: false,
+        is_soft: false,
+    },
+    // QEMU has no board with an M0+ that is large enough; a Cortex-M3 runs the same code.
+    Core {
+        name: "cortex-m0plus",
+        target: "thumbv6m-none-eabi",
+        memory: "mps2",
+        qemu: "qemu-system-arm",
+        machine: "mps2-an385",
+        is_priced: false,
+        is_soft: true,
+    },
+    Core {
+        name: "riscv32imafc",
+        target: "riscv32imafc-unknown-none-elf",
+        memory: "virt",
+        qemu: "qemu-system-riscv32",
+        machine: "virt",
+        is_priced: false,
+        is_soft: false,
+    },
+    Core {
+        name: "riscv32imac",
+        target: "riscv32imac-unknown-none-elf",
+        memory: "virt",
+        qemu: "qemu-system-riscv32",
+        machine: "virt",
+        is_priced: false,
+        is_soft: true,
+    },
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Ours,
+    Other,
+    /// Start and printing alone.
+    Empty,
+}
+
+/// A binary of boards/bench.
+pub struct Work {
+    pub binary: &'static str,
+    pub work: &'static str,
+    pub mode: &'static str,
+    pub by: &'static str,
+    pub kind: Kind,
+    /// Multiply-accumulates of the products.
+    pub macs: u64,
+}
+
+impl Work {
+    pub fn is_ours(&self) -> bool {
+        self.kind == Kind::Ours
+    }
+}
+
+const fn work(
+    binary: &'static str,
+    work: &'static str,
+    mode: &'static str,
+    by: &'static str,
+    macs: u64,
+) -> Work {
+    let kind = match by.as_bytes() {
+        b"tinpail" => Kind::Ours,
+        b"" => Kind::Empty,
+        _ => Kind::Other,
+    };
+    Work {
+        binary,
+        work,
+        mode,
+        by,
+        kind,
+        macs,
+    }
+}
+
+const MLP: &str = "MLP 64-32-10";
+const LSTM: &str = "LSTM 16-32-10, T = 20";
+const FC: &str = "dense 640 to 128";
+const PRODUCT: &str = "product 16 x 640 x 16";
+const GRU: &str = "the demo's GRU 12-16-9, T = 29";
+
+const INFERENCE: &str = "inference";
+const MOMENTUM: &str = "training, momentum";
+const SGD: &str = "training, SGD";
+
+const MLP_MACS: u64 = 64 * 32 + 32 * 10;
+/// Forward, dW, and dx of the second layer alone: the input needs none.
+const MLP_TRAINING_MACS: u64 = 2 * MLP_MACS + 32 * 10;
+/// Forward, dW, dh of each step, dx of the dense layer.
+const LSTM_TRAINING_MACS: u64 = 2 * (20 * 128 * (16 + 32) + 32 * 10) + 20 * 128 * 32 + 32 * 10;
+const FC_MACS: u64 = 640 * 128;
+const PRODUCT_MACS: u64 = 16 * 640 * 16;
+const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
+const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
+
+pub const WORKS: [Work; 16] = [
+    work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
+    work(
+        "naive_mlp_momentum",
+        MLP,
+        MOMENTUM,
+        "naive loops",
+        MLP_TRAINING_MACS,
+    ),
+    work("mlp_sgd", MLP, SGD, "tinpail", MLP_TRAINING_MACS),
+    work("naive_mlp_sgd", MLP, SGD, "naive loops", MLP_TRAINING_MACS),
+    work("mlp", MLP, INFERENCE, "tinpail", MLP_MACS),
+    work("naive_mlp", MLP, INFERENCE, "naive loops", MLP_MACS),
+    work("embedded_nn_mlp", MLP, INFERENCE, "embedded-nn", MLP_MACS),
+    work("lstm", LSTM, MOMENTUM, "tinpail", LSTM_TRAINING_MACS),
+    work("fc", FC, INFERENCE, "tinpail", FC_MACS),
+    work("naive_fc", FC, INFERENCE, "naive loops", FC_MACS),
+    work("embedded_nn_fc", FC, INFERENCE, "embedded-nn", FC_MACS),
+    work("product", PRODUCT, INFERENCE, "tinpail", PRODUCT_MACS),
+    work(
+        "naive_product",
+        PRODUCT,
+        INFERENCE,
+        "naive loops",
+        PRODUCT_MACS,
+    ),
+    work("gru", GRU, INFERENCE, "tinpail", GRU_MACS),
+    work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
+    work("empty", "nothing", "", "", 0),
+];
