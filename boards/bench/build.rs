@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use tinpail_convert::{Kind, Tensor, Weights};
-use tinpail_plan::symbol::{Act, FullyConnected, Mode, Rnn, SoftmaxOutput};
+use tinpail_plan::symbol::{Act, Convolution, FullyConnected, Mode, Rnn, SoftmaxOutput};
 use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Symbols, Train, json};
 
 type Made<T> = Result<T, tinpail_plan::Error>;
@@ -51,6 +51,19 @@ fn product(rows: usize, inputs: usize, outputs: usize) -> Net {
     };
     let fc = s.fully_connected("fc", data, attrs);
     s.net([fc]).data("data", [0, rows, inputs])
+}
+
+/// 16 channels of 16 x 16, windows of 3 x 3, padded by one: to 32 channels, or each channel to itself.
+fn convolution(depthwise: bool) -> Net {
+    let mut s = Symbols::new();
+    let data = s.variable("data");
+    let attrs = Convolution {
+        pad: vec![1, 1],
+        num_group: if depthwise { 16 } else { 1 },
+        ..Convolution::new([3, 3], if depthwise { 16 } else { 32 })
+    };
+    let conv = s.convolution("conv", data, attrs);
+    s.net([conv]).data("data", [0, 16, 16, 16])
 }
 
 /// The demo's network, as MXNet wrote it.
@@ -174,6 +187,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.work("mlp", inference(|| mlp(false)), None)?;
     files.work("fc", inference(|| product(1, 640, 128)), None)?;
     files.work("product", inference(|| product(16, 640, 16)), None)?;
+    files.work("conv", inference(|| convolution(false)), None)?;
+    files.work("depthwise", inference(|| convolution(true)), None)?;
     let lstm = Bucketing::new(|steps| Ok(lstm(steps as usize)))
         .bucket_keys([20])
         .optimizer(momentum)

@@ -10,6 +10,7 @@
 //! | `product` | 16 rows of 640 inputs, 16 outputs, no bias |
 //! | `lstm` | LSTM 16-32, 20 steps, then dense 10 and softmax: a training step with momentum |
 //! | `gru`, `gru_training` | the demo's network at 29 steps: inference, a training step with momentum |
+//! | `conv`, `depthwise` | windows of 3 x 3 over 16 channels of 16 x 16, padded by one: to 32 channels; each channel to itself |
 //! | `empty` | nothing: what the start and the printing take |
 //!
 //! `naive_*`: loops as one would write them. `embedded_nn_*`: the crate embedded-nn, whose dense layers and convolutions have f32.

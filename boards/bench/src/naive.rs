@@ -94,14 +94,14 @@ pub fn update(rate: f32, w: &mut [f32], g: &[f32]) {
 }
 
 /// MLP 64-32-10 with ReLU and softmax: weights, gradients, momentum, activations.
-pub struct Mlp {
+pub struct Mlp<M> {
     pub w1: [f32; 32 * 64],
     pub b1: [f32; 32],
     pub w2: [f32; 10 * 32],
     pub b2: [f32; 10],
     dw1: [f32; 32 * 64],
     dw2: [f32; 10 * 32],
-    m: Option<Momentum>,
+    m: M,
     hidden: [f32; 32],
     output: [f32; 10],
     dhidden: [f32; 32],
@@ -132,8 +132,35 @@ impl Default for Momentum {
     }
 }
 
-impl Mlp {
-    pub const fn new(m: Option<Momentum>) -> Self {
+/// How the four parameters, in their order, are updated.
+pub trait Rule {
+    fn update(&mut self, rate: f32, momentum: f32, w: [&mut [f32]; 4], g: [&[f32]; 4]);
+}
+
+impl Rule for Momentum {
+    fn update(&mut self, rate: f32, momentum: f32, w: [&mut [f32]; 4], g: [&[f32]; 4]) {
+        let [w1, b1, w2, b2] = w;
+        let [dw1, db1, dw2, db2] = g;
+        momentum_update(rate, momentum, w1, dw1, &mut self.w1);
+        momentum_update(rate, momentum, b1, db1, &mut self.b1);
+        momentum_update(rate, momentum, w2, dw2, &mut self.w2);
+        momentum_update(rate, momentum, b2, db2, &mut self.b2);
+    }
+}
+
+/// Plain SGD.
+pub struct Plain;
+
+impl Rule for Plain {
+    fn update(&mut self, rate: f32, _: f32, w: [&mut [f32]; 4], g: [&[f32]; 4]) {
+        for (w, g) in w.into_iter().zip(g) {
+            update(rate, w, g);
+        }
+    }
+}
+
+impl<M: Rule> Mlp<M> {
+    pub const fn new(m: M) -> Self {
         Self {
             w1: [0.0; 32 * 64],
             b1: [0.0; 32],
@@ -175,18 +202,53 @@ impl Mlp {
         }
         dense_grad(&self.output, &self.hidden, &mut self.dw2);
         dense_grad(&self.dhidden, x, &mut self.dw1);
-        match &mut self.m {
-            Some(m) => {
-                momentum_update(rate, momentum, &mut self.w1, &self.dw1, &mut m.w1);
-                momentum_update(rate, momentum, &mut self.b1, &self.dhidden, &mut m.b1);
-                momentum_update(rate, momentum, &mut self.w2, &self.dw2, &mut m.w2);
-                momentum_update(rate, momentum, &mut self.b2, &self.output, &mut m.b2);
-            }
-            None => {
-                update(rate, &mut self.w1, &self.dw1);
-                update(rate, &mut self.b1, &self.dhidden);
-                update(rate, &mut self.w2, &self.dw2);
-                update(rate, &mut self.b2, &self.output);
+        let Self {
+            w1,
+            b1,
+            w2,
+            b2,
+            dw1,
+            dw2,
+            ..
+        } = self;
+        let gradients = [&dw1[..], &self.dhidden, dw2, &self.output];
+        self.m.update(rate, momentum, [w1, b1, w2, b2], gradients);
+    }
+}
+
+/// Windows of 3 x 3 over squares, padded by one.
+pub struct Convolution {
+    /// Channels and filters of a group.
+    pub channels: usize,
+    pub filters: usize,
+    pub groups: usize,
+    pub side: usize,
+}
+
+impl Convolution {
+    /// x is groups x channels x side x side, w filters x channels x 3 x 3 for each group.
+    #[inline(never)]
+    pub fn forward(&self, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32]) {
+        let side = self.side;
+        for f in 0..self.groups * self.filters {
+            let first = f / self.filters * self.channels;
+            for row in 0..side {
+                for column in 0..side {
+                    let mut sum = 0.0;
+                    for c in 0..self.channels {
+                        for i in 0..3 {
+                            for j in 0..3 {
+                                let (r, k) = (row + i, column + j);
+                                if r == 0 || r > side || k == 0 || k > side {
+                                    continue;
+                                }
+                                let at = ((first + c) * side + r - 1) * side + k - 1;
+                                sum += x[at] * w[((f * self.channels + c) * 3 + i) * 3 + j];
+                            }
+                        }
+                    }
+                    y[(f * side + row) * side + column] = sum + b[f];
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The functions of QEMU's plugin API that are used, by their documented signatures.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 pub type PluginId = u64;
 pub type MemInfo = u32;
@@ -15,6 +15,12 @@ pub struct Tb {
 #[repr(C)]
 pub struct TbInsn {
     _opaque: [u8; 0],
+}
+
+/// What QEMU says of itself: the beginning of it.
+#[repr(C)]
+pub struct Info {
+    pub target_name: *const c_char,
 }
 
 /// The callback reads no registers.

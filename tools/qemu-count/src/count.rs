@@ -2,6 +2,26 @@
 
 use std::collections::HashMap;
 
+/// How instructions are encoded.
+#[derive(Clone, Copy)]
+pub enum Encoding {
+    Thumb,
+    RiscV,
+}
+
+impl Encoding {
+    /// The first instruction of these bytes: QEMU hands over one and, at the end of a page, a halfword behind it at which it
+    /// looked too.
+    pub fn first(self, bytes: &[u8]) -> &[u8] {
+        let is_wide = match (self, bytes) {
+            (Encoding::Thumb, [_, high, ..]) => *high >= 0b1110_1000,
+            (Encoding::RiscV, [low, ..]) => low & 0b11 == 0b11,
+            _ => false,
+        };
+        bytes.get(..if is_wide { 4 } else { 2 }).unwrap_or(bytes)
+    }
+}
+
 pub struct Insn {
     pub address: u64,
     pub code: Vec<u8>,

@@ -27,12 +27,13 @@ use std::{
     sync::Mutex,
 };
 
-use count::{Block, Counter, Insn};
+use count::{Block, Counter, Encoding, Insn};
 
 #[unsafe(no_mangle)]
 pub static qemu_plugin_version: c_int = 1;
 
 struct State {
+    instructions: Encoding,
     counter: Counter,
     out: BufWriter<File>,
 }
@@ -51,11 +52,11 @@ fn with_state(work: impl FnOnce(&mut State)) {
 /// Called by QEMU when it loads the plugin.
 ///
 /// # Safety
-/// `argv` holds `argc` C strings.
+/// `info` is QEMU's own; `argv` holds `argc` C strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qemu_plugin_install(
     id: api::PluginId,
-    _info: *const c_void,
+    info: *const api::Info,
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
@@ -67,7 +68,9 @@ pub unsafe extern "C" fn qemu_plugin_install(
     };
     // SAFETY: as above.
     let args = args.iter().map(|arg| unsafe { CStr::from_ptr(*arg) });
-    match start(args) {
+    // SAFETY: as above.
+    let target = unsafe { CStr::from_ptr((*info).target_name) };
+    match start(args, target) {
         Ok(state) => *STATE.lock().unwrap_or_else(|lock| lock.into_inner()) = Some(state),
         Err(error) => {
             eprintln!("qemu-count: {error}");
@@ -82,7 +85,12 @@ pub unsafe extern "C" fn qemu_plugin_install(
     0
 }
 
-fn start<'a>(args: impl Iterator<Item = &'a CStr>) -> Result<State, String> {
+fn start<'a>(args: impl Iterator<Item = &'a CStr>, target: &CStr) -> Result<State, String> {
+    let instructions = match target.to_bytes() {
+        b"arm" => Encoding::Thumb,
+        b"riscv32" => Encoding::RiscV,
+        _ => return Err(format!("{target:?} is not a target that it knows")),
+    };
     let (mut out, mut start, mut stop) = (None, None, None);
     for arg in args {
         let arg = arg.to_str().map_err(|_| "an argument is not UTF-8")?;
@@ -98,6 +106,7 @@ fn start<'a>(args: impl Iterator<Item = &'a CStr>) -> Result<State, String> {
         }
     }
     Ok(State {
+        instructions,
         counter: Counter::new(start.ok_or("no start=")?, stop.ok_or("no stop=")?),
         out: BufWriter::new(out.ok_or("no out=")?),
     })
@@ -120,7 +129,10 @@ extern "C" fn on_translate(_: api::PluginId, tb: *mut api::Tb) {
                     let data = api::qemu_plugin_insn_data(*insn).cast();
                     Insn {
                         address: api::qemu_plugin_insn_vaddr(*insn),
-                        code: slice::from_raw_parts(data, size).to_vec(),
+                        code: state
+                            .instructions
+                            .first(slice::from_raw_parts(data, size))
+                            .to_vec(),
                     }
                 })
                 .collect(),
@@ -165,7 +177,7 @@ extern "C" fn on_exit(_: api::PluginId, _: *mut c_void) {
 }
 
 fn write_window(state: &mut State) {
-    let State { counter, out } = state;
+    let State { counter, out, .. } = state;
     // QEMU has no place for an error; a file that is cut short is missing its last window.
     _ = writeln!(out, "window");
     for block in counter.take_window() {

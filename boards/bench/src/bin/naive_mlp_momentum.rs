@@ -5,7 +5,7 @@ use bench::naive::{Mlp, Momentum};
 use bench::static_cell::ConstStaticCell;
 use bench::{Checksum, LABEL, SGD, measure};
 
-static MLP: ConstStaticCell<Mlp> = ConstStaticCell::new(Mlp::new(Some(Momentum::new())));
+static MLP: ConstStaticCell<Mlp<Momentum>> = ConstStaticCell::new(Mlp::new(Momentum::new()));
 
 bench::main!(run);
 

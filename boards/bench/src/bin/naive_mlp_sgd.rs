@@ -1,11 +1,11 @@
 #![no_std]
 #![no_main]
 
-use bench::naive::Mlp;
+use bench::naive::{Mlp, Plain};
 use bench::static_cell::ConstStaticCell;
 use bench::{Checksum, LABEL, SGD, measure};
 
-static MLP: ConstStaticCell<Mlp> = ConstStaticCell::new(Mlp::new(None));
+static MLP: ConstStaticCell<Mlp<Plain>> = ConstStaticCell::new(Mlp::new(Plain));
 
 bench::main!(run);
 

@@ -52,6 +52,14 @@ pub fn build(project: &Project, core: &Core, works: &[&Work]) -> Result<Built> {
 
 /// One binary for a core.
 fn binaries(project: &Project, core: &Core, cargo: &mut Command) -> Result<Built> {
+    if !core.flag.is_empty() {
+        // Not RUSTFLAGS, which a user may have set.
+        let setting = format!(
+            "target.{}.rustflags=[\"-C\", \"{}\"]",
+            core.target, core.flag
+        );
+        cargo.args(["--config", &setting]);
+    }
     cargo
         .arg("--target-dir")
         .arg(&project.boards_target)

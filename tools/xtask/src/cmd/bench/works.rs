@@ -4,6 +4,8 @@
 pub struct Core {
     pub name: &'static str,
     pub target: &'static str,
+    /// What the compiler is told of the core beyond the target, `-C target-cpu=` or `-C target-feature=`; empty for nothing.
+    pub flag: &'static str,
     /// The file in boards/bench/memory.
     pub memory: &'static str,
     pub qemu: &'static str,
@@ -18,6 +20,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "cortex-m4f",
         target: "thumbv7em-none-eabihf",
+        flag: "target-cpu=cortex-m4",
         memory: "mps2",
         qemu: "qemu-system-arm",
         machine: "mps2-an386",
@@ -27,6 +30,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "cortex-m7",
         target: "thumbv7em-none-eabihf",
+        flag: "target-cpu=cortex-m4",
         memory: "mps2",
         qemu: "qemu-system-arm",
         machine: "mps2-an500",
@@ -36,6 +40,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "cortex-m33",
         target: "thumbv8m.main-none-eabihf",
+        flag: "target-cpu=cortex-m33",
         memory: "an505",
         qemu: "qemu-system-arm",
         machine: "mps2-an505",
@@ -45,6 +50,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "cortex-m55",
         target: "thumbv8m.main-none-eabihf",
+        flag: "",
         memory: "an547",
         qemu: "qemu-system-arm",
         machine: "mps3-an547",
@@ -55,6 +61,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "cortex-m0plus",
         target: "thumbv6m-none-eabi",
+        flag: "target-cpu=cortex-m0plus",
         memory: "mps2",
         qemu: "qemu-system-arm",
         machine: "mps2-an385",
@@ -64,6 +71,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "riscv32imafc",
         target: "riscv32imafc-unknown-none-elf",
+        flag: "",
         memory: "virt",
         qemu: "qemu-system-riscv32",
         machine: "virt",
@@ -73,6 +81,7 @@ pub const CORES: [Core; 7] = [
     Core {
         name: "riscv32imac",
         target: "riscv32imac-unknown-none-elf",
+        flag: "",
         memory: "virt",
         qemu: "qemu-system-riscv32",
         machine: "virt",
@@ -132,6 +141,8 @@ const MLP: &str = "MLP 64-32-10";
 const LSTM: &str = "LSTM 16-32-10, T = 20";
 const FC: &str = "dense 640 to 128";
 const PRODUCT: &str = "product 16 x 640 x 16";
+const CONV: &str = "convolution 3x3, 16 to 32, 16 x 16";
+const DEPTHWISE: &str = "depthwise 3x3, 16, 16 x 16";
 const GRU: &str = "the demo's GRU 12-16-9, T = 29";
 
 const INFERENCE: &str = "inference";
@@ -145,10 +156,13 @@ const MLP_TRAINING_MACS: u64 = 2 * MLP_MACS + 32 * 10;
 const LSTM_TRAINING_MACS: u64 = 2 * (20 * 128 * (16 + 32) + 32 * 10) + 20 * 128 * 32 + 32 * 10;
 const FC_MACS: u64 = 640 * 128;
 const PRODUCT_MACS: u64 = 16 * 640 * 16;
+/// Without the taps that fall into the padding: 16 + 15 + 15 of an axis.
+const DEPTHWISE_MACS: u64 = 16 * 46 * 46;
+const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 16] = [
+pub const WORKS: [Work; 20] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
     work(
         "naive_mlp_momentum",
@@ -173,6 +187,16 @@ pub const WORKS: [Work; 16] = [
         INFERENCE,
         "naive loops",
         PRODUCT_MACS,
+    ),
+    work("conv", CONV, INFERENCE, "tinpail", CONV_MACS),
+    work("naive_conv", CONV, INFERENCE, "naive loops", CONV_MACS),
+    work("depthwise", DEPTHWISE, INFERENCE, "tinpail", DEPTHWISE_MACS),
+    work(
+        "naive_depthwise",
+        DEPTHWISE,
+        INFERENCE,
+        "naive loops",
+        DEPTHWISE_MACS,
     ),
     work("gru", GRU, INFERENCE, "tinpail", GRU_MACS),
     work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
