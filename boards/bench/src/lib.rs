@@ -30,10 +30,15 @@ pub use {board, bytemuck, static_cell, tinpail};
 
 /// The label of every training step.
 pub const LABEL: u16 = 3;
-/// The numbers of every training step.
+/// The numbers of a training step with momentum.
+pub const MOMENTUM: Sgd = Sgd {
+    momentum: 0.9,
+    ..SGD
+};
+/// The numbers of one without.
 pub const SGD: Sgd = Sgd {
     learning_rate: 0.01,
-    momentum: 0.9,
+    momentum: 0.0,
     wd: 0.0,
     rescale_grad: None,
     clip_gradient: None,
@@ -126,18 +131,20 @@ macro_rules! inference {
     };
 }
 
-/// A binary that trains with the plan of a name.
+/// A binary that trains with the plan of a name and an optimizer.
 #[macro_export]
 macro_rules! training {
-    ($name:ident) => {
-        $crate::planned!($name, $crate::train);
+    ($name:ident, $optimizer:expr) => {
+        $crate::planned!($name, |module, bucket, input| $crate::train(
+            module, $optimizer, bucket, input
+        ));
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! planned {
-    ($name:ident, $run:path) => {
+    ($name:ident, $run:expr) => {
         // A binary does not use all that a plan offers.
         #[allow(dead_code)]
         mod plan {
@@ -154,7 +161,7 @@ macro_rules! planned {
             let blob = $crate::stored!(concat!(stringify!($name), ".blob"));
             let input = $crate::floats!(concat!(stringify!($name), ".input"));
             match plan::Module::bind(ARENA.take(), blob) {
-                Ok(module) => $run(module, plan::Bucket::DEFAULT.into(), input),
+                Ok(module) => ($run)(module, plan::Bucket::DEFAULT.into(), input),
                 Err(_) => $crate::failed("bind"),
             }
         }
@@ -189,10 +196,13 @@ pub fn infer<M: Model>(
 #[inline(always)]
 pub fn train<M: Model<Optimizer = Sgd>>(
     mut module: BucketingModule<'_, M>,
+    optimizer: Sgd,
     bucket: BucketIndex,
     input: &[f32],
 ) -> Checksum {
-    module.init_optimizer(SGD);
+    if module.init_optimizer(optimizer).is_err() {
+        return failed("init_optimizer");
+    }
     let label = black_box([LABEL]);
     let (data, label) = ([Tensor::F32(black_box(input))], [Tensor::U16(&label)]);
     let batch = Batch::new(bucket, &data).with_label(&label);

@@ -1,4 +1,4 @@
 #![no_std]
 #![no_main]
 
-bench::training!(gru_training);
+bench::training!(gru_training, bench::MOMENTUM);

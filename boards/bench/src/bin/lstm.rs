@@ -1,4 +1,4 @@
 #![no_std]
 #![no_main]
 
-bench::training!(lstm);
+bench::training!(lstm, bench::MOMENTUM);

@@ -1,4 +1,4 @@
 #![no_std]
 #![no_main]
 
-bench::training!(mlp_momentum);
+bench::training!(mlp_momentum, bench::MOMENTUM);

@@ -1,4 +1,4 @@
 #![no_std]
 #![no_main]
 
-bench::training!(mlp_sgd);
+bench::training!(mlp_sgd, bench::SGD);

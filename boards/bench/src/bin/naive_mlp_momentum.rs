@@ -3,7 +3,7 @@
 
 use bench::naive::{Mlp, Momentum};
 use bench::static_cell::ConstStaticCell;
-use bench::{Checksum, LABEL, SGD, measure};
+use bench::{Checksum, LABEL, MOMENTUM, measure};
 
 static MLP: ConstStaticCell<Mlp<Momentum>> = ConstStaticCell::new(Mlp::new(Momentum::new()));
 
@@ -14,7 +14,7 @@ fn run() -> Checksum {
     mlp.load(bench::floats!("mlp_momentum.weights"));
     let x = bench::floats!("mlp_momentum.input");
     let label = core::hint::black_box(usize::from(LABEL));
-    let (rate, momentum) = (SGD.learning_rate, SGD.momentum);
+    let (rate, momentum) = (MOMENTUM.learning_rate, MOMENTUM.momentum);
     mlp.train_step(x, label, rate, momentum);
     measure(|| mlp.train_step(x, label, rate, momentum));
     let sum = Checksum::default().add(&mlp.w1).add(&mlp.b1);
