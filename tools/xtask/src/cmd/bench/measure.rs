@@ -61,8 +61,6 @@ fn binaries(project: &Project, core: &Core, cargo: &mut Command) -> Result<Built
         cargo.args(["--config", &setting]);
     }
     cargo
-        // The symbols are enough, and linking is quicker.
-        .args(["--config", "profile.release.debug=0"])
         .arg("--target-dir")
         .arg(&project.boards_target)
         .env("TINPAIL_BENCH_MEMORY", core.memory)
