@@ -80,13 +80,34 @@ impl Array {
         Array { shape, data }
     }
 
-    /// The values as `port` takes them. `name` and positions are for errors.
+    /// Arrays one after the other along `axis`; their other axes agree.
+    pub fn concat(parts: &[&Array], axis: usize) -> Array {
+        let mut shape = parts.first().map_or(Vec::new(), |part| part.shape.clone());
+        let outer: usize = shape.iter().take(axis).product();
+        let mut data = Vec::new();
+        for row in 0..outer {
+            for part in parts {
+                let len: usize = part.shape.iter().skip(axis).product();
+                data.extend_from_slice(&part.data[row * len..(row + 1) * len]);
+            }
+        }
+        if let Some(len) = shape.get_mut(axis) {
+            *len = parts.iter().map(|part| part.shape[axis]).sum();
+        }
+        Array { shape, data }
+    }
+
+    /// The values as `port` takes them; -1 is the label that is ignored, where there is one. `name` and positions are for errors.
     pub fn to_port(&self, name: &str, port: &Port) -> Result<Owned> {
         match port.kind {
             PortKind::F32 => Ok(Owned::F32(self.to_f32())),
             PortKind::U16 { min, max, ignore } => {
                 let mut values = Vec::with_capacity(self.data.len());
                 for (at, &value) in self.data.iter().enumerate() {
+                    if value == -1.0 && ignore == Some(u16::MAX) {
+                        values.push(u16::MAX);
+                        continue;
+                    }
                     let whole = value as u16;
                     if f64::from(whole) != value {
                         bail!(
@@ -171,6 +192,15 @@ mod tests {
         assert_eq!(left.data(), [9.0, 9.0, 0.0, 1.0, 9.0, 9.0, 2.0, 3.0]);
         let right = a.pad(1, 2, Side::Right, 9.0);
         assert_eq!(right.data(), [0.0, 1.0, 9.0, 9.0, 2.0, 3.0, 9.0, 9.0]);
+    }
+
+    #[test]
+    fn parts_along_any_axis() {
+        let (a, b) = (array(&[2, 1]), array(&[2, 2]));
+        let joined = Array::concat(&[&a, &b], 1);
+        assert_eq!(joined.shape(), [2, 3]);
+        assert_eq!(joined.data(), [0.0, 0.0, 1.0, 1.0, 2.0, 3.0]);
+        assert_eq!(Array::concat(&[&a, &a], 0).data(), [0.0, 1.0, 0.0, 1.0]);
     }
 
     #[test]

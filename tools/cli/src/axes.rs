@@ -1,6 +1,7 @@
 //! Which axis of an input is the batch, and which the bucket key.
 
 use tinpail_plan::PlanFile;
+use tinpail_plan::plan_file::{BucketNames, Named};
 
 use crate::args::{Declared, Dim};
 
@@ -24,17 +25,20 @@ impl Axes {
     /// For each data input of a plan, which knows numbers only: the key's axis is the first that has the key's
     /// length in every bucket, the batch's the first other one that has the batch's size in every bucket.
     pub fn of_plan(file: &PlanFile) -> Vec<Self> {
-        let ports = file
-            .buckets
-            .first()
-            .map_or(0, |bucket| bucket.data_shapes.len());
+        Self::of_side(file, |bucket| &bucket.data_shapes)
+    }
+
+    /// The same for each label.
+    pub fn of_labels(file: &PlanFile) -> Vec<Self> {
+        Self::of_side(file, |bucket| &bucket.label_shapes)
+    }
+
+    fn of_side(file: &PlanFile, side: impl Fn(&BucketNames) -> &[Named]) -> Vec<Self> {
+        let ports = file.buckets.first().map_or(0, |bucket| side(bucket).len());
         let port = |port: usize| {
-            let shapes: Vec<(u32, &[usize])> = file
-                .buckets
-                .iter()
-                .filter_map(|bucket| {
-                    Some((bucket.key, bucket.data_shapes.get(port)?.shape.as_slice()))
-                })
+            let buckets = file.buckets.iter();
+            let shapes: Vec<(u32, &[usize])> = buckets
+                .filter_map(|bucket| Some((bucket.key, side(bucket).get(port)?.shape.as_slice())))
                 .collect();
             guess(&shapes, file.plan.batch_size as usize)
         };

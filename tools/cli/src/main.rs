@@ -5,6 +5,7 @@
 //!                          inspect: any of these       |
 //!                                       [network] -> PlanFile -> plan: what it costs and what it calls
 //! .npz, .json --[input]-> [fit] --------------------> run: predicts through the device's own executor
+//!                                                    train: trains through it, over tinpail-host
 //! ```
 //!
 //! Each command writes to the `Write` that it is handed, so that a closed pipe is an error value and no panic.
@@ -29,6 +30,7 @@ mod plan;
 mod run;
 mod symbols;
 mod text;
+mod train;
 mod weights;
 
 use std::io::{ErrorKind, Write};
@@ -54,6 +56,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Predict on the host through the executor of the device
     Run(run::RunArgs),
+    /// Train on the host through the executor of the device: the same bits
+    Train(Box<train::TrainArgs>),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args, &mut out),
         Command::Plan(args) => plan::plan(&args, &mut out),
         Command::Run(args) => run::run(&args, &mut out),
+        Command::Train(args) => train::train(&args, &mut out),
     };
     // What stands in the buffer comes before the error, whatever else happens.
     let flushed = out.flush().map_err(anyhow::Error::from);

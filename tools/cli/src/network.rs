@@ -1,5 +1,6 @@
 //! [`Network`]: a plan with its names, from a file or from symbol.json files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -102,20 +103,28 @@ fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim))
 }
 
-fn from_symbols(dir: &Path, config: &ConfigArgs) -> Result<PlanFile> {
-    let files = symbols::find(dir)?;
-    let mut nets = Vec::new();
-    for (key, path) in &files {
-        let text = std::fs::read_to_string(path)
+/// The network of each bucket key, with its data and labels.
+pub fn read_symbols(
+    dir: &Path,
+    data: &[Declared],
+    label: &[Declared],
+) -> Result<BTreeMap<u32, Net>> {
+    let mut nets = BTreeMap::new();
+    for (key, path) in symbols::find(dir)? {
+        let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let net = json::read(&text).with_context(|| path.display().to_string())?;
-        let net = declare(net, *key, config).with_context(|| path.display().to_string())?;
-        nets.push((*key, net));
+        let net = declare(net, key, data, label).with_context(|| path.display().to_string())?;
+        nets.insert(key, net);
     }
-    let keys: Vec<u32> = files.into_keys().collect();
+    Ok(nets)
+}
+
+fn from_symbols(dir: &Path, config: &ConfigArgs) -> Result<PlanFile> {
+    let nets = read_symbols(dir, &config.data, &config.label)?;
+    let keys: Vec<u32> = nets.keys().copied().collect();
     let sym_gen = |key: u32| -> Result<Net, Error> {
-        let net = nets.iter().find(|(own, _)| *own == key);
-        let net = net.map(|(_, net)| net.clone());
+        let net = nets.get(&key).cloned();
         net.ok_or_else(|| Error::Config(format!("there is no symbol.json of bucket {key}")))
     };
     let mut bucketing = Bucketing::new(sym_gen)
@@ -137,7 +146,7 @@ fn from_symbols(dir: &Path, config: &ConfigArgs) -> Result<PlanFile> {
 }
 
 /// The network with its data and labels.
-fn declare(net: Net, key: u32, config: &ConfigArgs) -> Result<Net> {
+fn declare(net: Net, key: u32, data: &[Declared], label: &[Declared]) -> Result<Net> {
     let variables = net.nodes.iter().filter(|node| node.op == Op::Variable);
     let known: Vec<String> = variables.map(|node| node.name.clone()).collect();
     let check = |role: &str, declared: &Declared| match known.contains(&declared.name) {
@@ -148,18 +157,18 @@ fn declare(net: Net, key: u32, config: &ConfigArgs) -> Result<Net> {
             known.join(", ")
         )),
     };
-    if config.data.is_empty() {
+    if data.is_empty() {
         return Err(anyhow!("which argument is the data, and of what shape?")).hint(format!(
             "declare it as --data NAME=SHAPE, such as --data data=B,K,12, and labels as --label NAME=SHAPE; the network's arguments are {}",
             known.join(", ")
         ));
     }
     let mut net = net;
-    for declared in &config.data {
+    for declared in data {
         check("data", declared)?;
         net = net.data(&declared.name, declared.shape(key));
     }
-    for declared in &config.label {
+    for declared in label {
         check("label", declared)?;
         net = net.label(&declared.name, declared.shape(key));
     }

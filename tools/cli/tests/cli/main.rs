@@ -7,3 +7,4 @@ mod golden;
 mod inspect;
 mod plan;
 mod speaker;
+mod train;
