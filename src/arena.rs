@@ -108,8 +108,7 @@ impl<'x> View<'x> {
 impl Memory<'_> {
     /// Resolves the operands of one call. `None` if one lies outside its space or two of them overlap in
     /// the arena; a plan that passed the validator has neither.
-    pub fn views<const N: usize>(&mut self, spans: &[Span]) -> Option<[View<'_>; N]> {
-        let spans: &[Span; N] = spans.try_into().ok()?;
+    pub fn views<const N: usize>(&mut self, spans: [Span; N]) -> Option<[View<'_>; N]> {
         let mut failed = false;
         let ranges = spans.map(|span| match span.space() {
             Space::Arena => span.range(),
@@ -118,9 +117,9 @@ impl Memory<'_> {
         let arena = self.arena.get_disjoint_mut(ranges).ok()?;
         let (flash, data) = (self.flash, self.data);
         let (label, head_grads) = (self.label, self.head_grads);
-        let mut spans = spans.iter();
+        let mut spans = spans.into_iter();
         let views = arena.map(|words| {
-            let span = spans.next().copied().unwrap_or(Span::NONE);
+            let span = spans.next().unwrap_or(Span::NONE);
             let view = match span.space() {
                 Space::Arena => Some(View::Arena(words)),
                 Space::Flash => flash.get(span.range()).map(View::F32),

@@ -1,10 +1,12 @@
 //! The one loop that runs a program, and what a kernel call is handed.
 
+use core::slice;
+
 use crate::arena::{Memory, View};
 use crate::math::Math;
 use crate::model::Model;
 use crate::optim::{At, Optimizer, States, Update};
-use crate::plan::{Call, Kernel, Plan, Rows};
+use crate::plan::{Call, Kernel, Plan, Rows, Span, Work};
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
 /// mean that plan and firmware do not belong together.
@@ -15,6 +17,9 @@ pub enum Fault {
     /// The model does not link this kernel.
     #[error("the model does not link a kernel of the plan")]
     Kernel,
+    /// A step names a call or a loop that the plan does not have.
+    #[error("a step names a call or a loop that the plan does not have")]
+    Step,
     /// An operand lies outside its space, or two overlap.
     #[error("an operand lies outside its space, or two overlap")]
     Operand,
@@ -34,7 +39,25 @@ pub struct Args<'x, 'm, O> {
     pub(crate) plan: &'x Plan<'x>,
     pub(crate) memory: &'x mut Memory<'m>,
     pub(crate) call: &'x Call,
+    pub(crate) advance: Advance<'x>,
     pub(crate) context: &'x mut Context<'m, O>,
+}
+
+/// How far a call's operands and integers have advanced: not at all outside of loops.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Advance<'x> {
+    /// Turns of the loop that are over.
+    pub turn: u16,
+    /// What each operand, then each integer, grows by every turn; none for those beyond the end.
+    pub strides: &'x [i16],
+}
+
+impl Advance<'_> {
+    /// By how much the operand or integer at `at` has grown.
+    fn by(self, at: usize) -> i32 {
+        let stride = self.strides.get(at).copied().unwrap_or(0);
+        i32::from(stride) * i32::from(self.turn)
+    }
 }
 
 /// What calls share besides memory.
@@ -44,6 +67,8 @@ pub(crate) struct Context<'m, O> {
     pub num_update: u32,
     /// What parameters count their updates from.
     pub begin_num_update: u32,
+    /// Where the bucket's own operands begin.
+    pub frame: u16,
     pub math: Math,
     /// Seeds Dropout: the same for the forward and backward of one step.
     pub seed: u32,
@@ -71,14 +96,36 @@ impl<O> Args<'_, '_, O> {
 
     /// The call's integers.
     pub(crate) fn ints<const N: usize>(&self) -> Result<[u32; N], Fault> {
-        let ints = self.call.ints.of(self.plan.ints);
-        ints.try_into().map_err(|_| Fault::Int)
+        let ints = self.call.ints_of(self.plan.ints);
+        let mut ints: [u32; N] = ints.try_into().map_err(|_| Fault::Int)?;
+        if self.advance.turn != 0 {
+            let first = self.call.kernel.accesses().len();
+            for (at, int) in ints.iter_mut().enumerate() {
+                *int = int.wrapping_add_signed(self.advance.by(first + at));
+            }
+        }
+        Ok(ints)
     }
 
     /// The call's operands.
     pub(crate) fn views<const N: usize>(&mut self) -> Result<[View<'_>; N], Fault> {
-        let spans = self.call.operands.of(self.plan.spans);
+        let spans = self.spans().ok_or(Fault::Operand)?;
         self.memory.views(spans).ok_or(Fault::Operand)
+    }
+
+    fn spans<const N: usize>(&self) -> Option<[Span; N]> {
+        let from = self.plan.operands.get(usize::from(self.call.operands)..)?;
+        let operands = from.first_chunk::<N>()?;
+        let mut spans = [Span::NONE; N];
+        for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
+            let first = self.plan.span(self.context.frame, *operand)?;
+            *span = if self.advance.turn == 0 {
+                first
+            } else {
+                first.shifted(self.advance.by(at))?
+            };
+        }
+        Some(spans)
     }
 
     /// Begins the update of the parameter `param`, or of part `part` of it.
@@ -113,7 +160,7 @@ impl<O> Args<'_, '_, O> {
     }
 }
 
-/// Runs the calls in `rows`, in order, until one fails.
+/// Runs the steps in `rows`, in order, until a call fails.
 pub(crate) fn run<'m, M: Model>(
     model: &M,
     plan: &Plan<'_>,
@@ -121,13 +168,39 @@ pub(crate) fn run<'m, M: Model>(
     rows: Rows,
     context: &mut Context<'m, M::Optimizer>,
 ) -> Result<(), Fault> {
-    for call in rows.of(plan.calls) {
-        model.call(&mut Args {
-            plan,
-            memory,
-            call,
-            context,
-        })?;
+    for step in rows.of(plan.steps) {
+        // A call alone is a loop of one turn: the kernels are called from one place.
+        let (count, body, strides) = match step.work() {
+            Work::Call(_) => (1, slice::from_ref(step), &[][..]),
+            Work::Loop(row) => {
+                let row = plan.loops.get(usize::from(row)).ok_or(Fault::Step)?;
+                let strides = plan.strides.get(usize::from(row.strides)..);
+                (row.count, row.body.of(plan.steps), strides.unwrap_or(&[]))
+            }
+        };
+        for turn in 0..count {
+            let mut strides = strides;
+            for step in body {
+                let Work::Call(row) = step.work() else {
+                    return Err(Fault::Step);
+                };
+                let call = plan.calls.get(usize::from(row)).ok_or(Fault::Step)?;
+                let advance = Advance { turn, strides };
+                model.call(&mut Args {
+                    plan,
+                    memory,
+                    call,
+                    advance,
+                    context,
+                })?;
+                strides = strides.get(stride_count(call)..).unwrap_or(&[]);
+            }
+        }
     }
     Ok(())
+}
+
+/// How many strides a call in a loop has.
+fn stride_count(call: &Call) -> usize {
+    call.kernel.accesses().len() + usize::from(call.int_count)
 }

@@ -65,6 +65,6 @@ pub mod schedule;
 
 pub use arena::{Arena, Tensor};
 pub use blob::Blob;
-pub use model::{Model, Registry, StaticModel};
+pub use model::{Loaded, Model, Registry, StaticModel};
 pub use module::{Batch, BucketingModule, Fit, Score, Session, Slots};
 pub use plan::{BucketIndex, Plan};

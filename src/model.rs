@@ -2,7 +2,7 @@
 
 use crate::exec::{Args, Fault};
 use crate::optim::Optimizer;
-use crate::plan::Plan;
+use crate::plan::{self, Kernel, Plan, PlanError, Storage};
 
 /// A planned network.
 ///
@@ -21,6 +21,12 @@ pub trait Model {
     ///
     /// [`Fault::Kernel`] for a kernel that is not linked, else what the kernel reports.
     fn call(&self, args: &mut Args<'_, '_, Self::Optimizer>) -> Result<(), Fault>;
+
+    /// Whether [`call`](Model::call) can run `kernel`: what a plan that is loaded is checked against.
+    fn links(&self, kernel: Kernel) -> bool {
+        let _ = kernel;
+        true
+    }
 }
 
 /// A model whose plan is known to the compiler, so that an arena that is too small does not compile.
@@ -55,5 +61,63 @@ impl<O: Optimizer> Model for Registry<'_, O> {
 
     fn call(&self, args: &mut Args<'_, '_, O>) -> Result<(), Fault> {
         crate::kernel::call::any(args)
+    }
+}
+
+/// Another plan over the kernels of a model `K` that is linked: a network that is loaded, not flashed.
+///
+/// ```no_run
+/// # use tinpail::plan::{PlanError, PlanRows};
+/// # use tinpail::{BucketingModule, Loaded, Model};
+/// # fn load<K: Model>(kernels: K, plan: &[u8], blob: &[u8], arena: &mut [f32]) -> Result<(), PlanError> {
+/// let mut rows = PlanRows::<8, 128>::new();
+/// let model = Loaded::from_bytes(kernels, plan, rows.storage())?;
+/// let module = BucketingModule::bind_words(model, arena, blob);
+/// # let _ = module;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Loaded<'p, K> {
+    kernels: K,
+    plan: Plan<'p>,
+}
+
+impl<'p, K: Model> Loaded<'p, K> {
+    /// The plan in `bytes` (`tinpail plan --blob`, or `PlanFile::blob`), its rows decoded into `storage`.
+    ///
+    /// # Errors
+    ///
+    /// Any bytes are accepted; whatever is wrong with them is a [`PlanError`]. Its recipe, and the arena, are checked by
+    /// [`bind_words`](crate::BucketingModule::bind_words).
+    pub fn from_bytes(kernels: K, bytes: &[u8], storage: Storage<'p>) -> Result<Self, PlanError> {
+        Self::new(kernels, Plan::from_bytes(bytes, storage)?)
+    }
+
+    /// A plan that came some other way.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`]: a kernel that is not linked, a row that is missing, an operand outside of its space or on another,
+    /// a write where no call may.
+    pub fn new(kernels: K, plan: Plan<'p>) -> Result<Self, PlanError> {
+        plan::check(&plan, |kernel| kernels.links(kernel))?;
+        Ok(Loaded { kernels, plan })
+    }
+}
+
+impl<K: Model> Model for Loaded<'_, K> {
+    type Optimizer = K::Optimizer;
+
+    fn plan(&self) -> Plan<'_> {
+        self.plan
+    }
+
+    fn call(&self, args: &mut Args<'_, '_, K::Optimizer>) -> Result<(), Fault> {
+        self.kernels.call(args)
+    }
+
+    fn links(&self, kernel: Kernel) -> bool {
+        self.kernels.links(kernel)
     }
 }

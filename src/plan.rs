@@ -1,10 +1,18 @@
 //! The plan: everything about a network that is known before the device starts.
 //!
-//! A plan is flat tables: buckets name programs, programs name ranges of calls, a call names a kernel,
-//! its operands and its integers. All of it is `const`-constructible, so `build.rs` emits it as statics;
-//! on the host the same tables live in vectors (`tinpail_plan::PlanBuf`) and travel as postcard.
+//! A plan is flat tables: buckets name programs, programs name ranges of steps, a step names a call or a loop over
+//! calls, a call names a kernel, its operands and its integers. All of it is `const`-constructible, so `build.rs`
+//! emits it as statics; on the host the same tables live in vectors (`tinpail_plan::PlanBuf`) and travel as postcard.
 //!
 //! Offsets and lengths count elements (4 bytes in the arena and in flash), never bytes.
+
+pub mod blob;
+mod check;
+mod steps;
+
+pub use blob::{Counts, PlanError, PlanRows, Storage, Table};
+pub(crate) use check::check;
+pub use steps::{Loop, Operand, Step, Work};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +55,9 @@ pub enum Space {
     HeadGrad(u8),
 }
 
-/// An operand: a run of elements in one space. Eight bytes:
+/// A run of elements in one space. Eight bytes:
 /// `| space: 4 bits | port: 4 bits | offset: 24 bits | len: 32 bits |`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     at: u32,
     /// Elements.
@@ -102,7 +110,18 @@ impl Span {
     /// The elements as a range.
     pub const fn range(self) -> core::ops::Range<usize> {
         let start = self.offset() as usize;
-        start..start + self.len as usize
+        start..start.saturating_add(self.len as usize)
+    }
+
+    /// The same run `by` elements further on; `None` if no span can begin there.
+    pub const fn shifted(self, by: i32) -> Option<Self> {
+        match self.offset().checked_add_signed(by) {
+            Some(offset) if offset < Self::OFFSET_LIMIT => Some(Span {
+                at: self.at & !(Self::OFFSET_LIMIT - 1) | offset,
+                len: self.len,
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -248,14 +267,30 @@ kernels! {
     ApplyCompressed: [Read g, Update residual, Update w, Update m],
 }
 
-/// One kernel call.
+/// One kernel call. Six bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     pub kernel: Kernel,
-    /// Rows of [`Plan::spans`].
-    pub operands: Rows,
-    /// Rows of [`Plan::ints`].
-    pub ints: Rows,
+    /// How many integers it has.
+    pub int_count: u8,
+    /// The first row of [`Plan::operands`]; there are as many as the kernel has operands.
+    pub operands: u16,
+    /// The first row of [`Plan::ints`].
+    pub ints: u16,
+}
+
+impl Call {
+    /// The rows of `operands`; fewer if the table ends before.
+    pub fn operands_of(self, operands: &[Operand]) -> &[Operand] {
+        let from = operands.get(usize::from(self.operands)..).unwrap_or(&[]);
+        from.get(..self.kernel.accesses().len()).unwrap_or(from)
+    }
+
+    /// The rows of `ints`; fewer if the table ends before.
+    pub fn ints_of(self, ints: &[u32]) -> &[u32] {
+        let from = ints.get(usize::from(self.ints)..).unwrap_or(&[]);
+        from.get(..usize::from(self.int_count)).unwrap_or(from)
+    }
 }
 
 /// What a data or label slice must be.
@@ -279,23 +314,23 @@ pub struct Port {
     pub len: u32,
 }
 
-/// The calls of one bucket in one mode. Empty ranges where the plan has no such thing.
+/// The steps of one bucket in one mode. Empty ranges where the plan has no such thing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// Rows of [`Plan::calls`].
+    /// Rows of [`Plan::steps`].
     pub forward: Rows,
-    /// Rows of [`Plan::calls`].
+    /// Rows of [`Plan::steps`].
     pub backward: Rows,
-    /// Rows of [`Plan::calls`]: checks that change nothing, run before `update`.
+    /// Rows of [`Plan::steps`]: checks that change nothing, run before `update`.
     pub check: Rows,
-    /// Rows of [`Plan::calls`].
+    /// Rows of [`Plan::steps`].
     pub update: Rows,
     /// Rows of [`Plan::ports`]: the head gradients that `backward_from` takes, one for each head that is
     /// neither a loss nor behind a BlockGrad.
     pub head_grads: Rows,
-    /// Rows of [`Plan::spans`], one for each head.
+    /// Rows of [`Plan::operands`], one for each head.
     pub outputs: Rows,
-    /// Rows of [`Plan::spans`], one for each data input; empty unless `inputs_need_grad`.
+    /// Rows of [`Plan::operands`], one for each data input; empty unless `inputs_need_grad`.
     pub input_grads: Rows,
 }
 
@@ -308,8 +343,12 @@ pub struct BucketPlan {
     pub data: Rows,
     /// Rows of [`Plan::ports`].
     pub labels: Rows,
-    pub infer: Program,
-    pub train: Program,
+    /// The row of [`Plan::spans`] from which on the bucket's own operands lie.
+    pub frame: u16,
+    /// A row of [`Plan::programs`].
+    pub infer: u16,
+    /// A row of [`Plan::programs`]; an empty program if the plan does not train.
+    pub train: u16,
 }
 
 /// Where a parameter's value is read.
@@ -411,8 +450,13 @@ pub struct Plan<'a> {
     /// Carried states, all in the arena.
     pub states: &'a [Span],
     pub buckets: &'a [BucketPlan],
+    pub programs: &'a [Program],
     pub ports: &'a [Port],
+    pub steps: &'a [Step],
+    pub loops: &'a [Loop],
     pub calls: &'a [Call],
+    pub operands: &'a [Operand],
+    pub strides: &'a [i16],
     pub spans: &'a [Span],
     pub ints: &'a [u32],
 }
@@ -426,6 +470,17 @@ impl<'a> Plan<'a> {
     /// The bucket at `index`.
     pub fn bucket(&self, index: BucketIndex) -> Option<&'a BucketPlan> {
         self.buckets.get(usize::from(index.0))
+    }
+
+    /// The program in row `row`; an empty one if there is none.
+    pub fn program(&self, row: u16) -> Program {
+        let program = self.programs.get(usize::from(row));
+        program.copied().unwrap_or_default()
+    }
+
+    /// Where an operand lies, for a bucket whose own operands begin at `frame`.
+    pub fn span(&self, frame: u16, operand: Operand) -> Option<Span> {
+        self.spans.get(operand.row(frame)).copied()
     }
 
     /// The smallest bucket whose key is at least `len`.

@@ -5,7 +5,7 @@ use crate::arena::lent;
 use crate::error::AccessError;
 use crate::model::Model;
 use crate::optim::Optimizer;
-use crate::plan::{Home, Param, ParamKind, Plan, Space, Span, Train};
+use crate::plan::{Home, Param, ParamKind, Plan, Rows, Space, Span, Train};
 
 impl<M: Model> BucketingModule<'_, M> {
     /// Output `index` (a head of the symbol) of the current bucket's last forward, batch first.
@@ -16,8 +16,7 @@ impl<M: Model> BucketingModule<'_, M> {
     /// [`AccessError::NotComputed`] without a forward of the current bucket; [`AccessError::Index`].
     pub fn get_outputs(&self, index: usize) -> Result<&[f32], AccessError> {
         let program = self.standing().ok_or(AccessError::NotComputed)?;
-        let plan = self.model.plan();
-        self.lend(program.outputs.of(plan.spans), index)
+        self.lend(self.operand(program.outputs, index)?)
     }
 
     /// The gradient with respect to data input `index`, after a backward of the current bucket.
@@ -29,7 +28,7 @@ impl<M: Model> BucketingModule<'_, M> {
     pub fn get_input_grads(&self, index: usize) -> Result<&[f32], AccessError> {
         let plan = self.model.plan();
         let bucket = plan.bucket(self.current).ok_or(AccessError::NotComputed)?;
-        let grads = bucket.train.input_grads.of(plan.spans);
+        let grads = plan.program(bucket.train).input_grads;
         if grads.is_empty() {
             return Err(AccessError::NotPlanned);
         }
@@ -37,15 +36,24 @@ impl<M: Model> BucketingModule<'_, M> {
         {
             return Err(AccessError::NotComputed);
         }
-        self.lend(grads, index)
+        self.lend(self.operand(grads, index)?)
     }
 
-    fn lend(&self, spans: &[Span], index: usize) -> Result<&[f32], AccessError> {
-        let span = spans.get(index).ok_or(AccessError::Index {
+    /// Where the current bucket's operand `index` of `rows` lies.
+    fn operand(&self, rows: Rows, index: usize) -> Result<Span, AccessError> {
+        let plan = self.model.plan();
+        let operands = rows.of(plan.operands);
+        let operand = operands.get(index).ok_or(AccessError::Index {
             index,
-            count: spans.len(),
+            count: operands.len(),
         })?;
-        lent(self.arena, self.flash, *span).ok_or(AccessError::NotComputed)
+        let bucket = plan.bucket(self.current);
+        let span = bucket.and_then(|bucket| plan.span(bucket.frame, *operand));
+        span.ok_or(AccessError::NotComputed)
+    }
+
+    fn lend(&self, span: Span) -> Result<&[f32], AccessError> {
+        lent(self.arena, self.flash, span).ok_or(AccessError::NotComputed)
     }
 
     /// The value of parameter `index`, wherever it lies.
@@ -222,8 +230,7 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// [`AccessError::Index`].
     pub fn get_states(&self, index: usize) -> Result<&[f32], AccessError> {
-        let plan = self.model.plan();
-        self.lend(plan.states, index)
+        self.lend(self.state(index)?)
     }
 
     /// Sets state `index`.
@@ -266,9 +273,7 @@ impl<M: Model> BucketingModule<'_, M> {
         let to = self.state(state)?;
         check_values(to.len as usize, self.get_outputs(output)?)?;
         let program = self.standing().ok_or(AccessError::NotComputed)?;
-        let plan = self.model.plan();
-        let from = program.outputs.of(plan.spans).get(output).copied();
-        let from = from.ok_or(AccessError::NotComputed)?;
+        let from = self.operand(program.outputs, output)?;
         if from.space() != Space::Arena {
             return Err(AccessError::NotComputed);
         }

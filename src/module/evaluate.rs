@@ -94,7 +94,9 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         Ok(Outputs {
             arena: self.arena,
             flash: self.flash,
-            spans: program.outputs.of(plan.spans),
+            operands: program.outputs.of(plan.operands),
+            spans: plan.spans,
+            frame: plan.bucket(self.current).map_or(0, |bucket| bucket.frame),
             batch_size: plan.batch_size as usize,
             pad: 0,
         })

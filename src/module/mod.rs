@@ -121,7 +121,8 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
     /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
     /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
-    /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
+    /// #             params: &[], states: &[], buckets: &[], programs: &[], ports: &[],
+    /// #             steps: &[], loops: &[], calls: &[], operands: &[], strides: &[], spans: &[], ints: &[],
     /// #         }
     /// #     }
     /// #     fn call(&self, args: &mut exec::Args<'_, '_, Sgd>) -> Result<(), exec::Fault> {
@@ -145,7 +146,8 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
     /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
     /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
-    /// #             params: &[], states: &[], buckets: &[], ports: &[], calls: &[], spans: &[], ints: &[],
+    /// #             params: &[], states: &[], buckets: &[], programs: &[], ports: &[],
+    /// #             steps: &[], loops: &[], calls: &[], operands: &[], strides: &[], spans: &[], ints: &[],
     /// #         }
     /// #     }
     /// #     fn call(&self, args: &mut exec::Args<'_, '_, Sgd>) -> Result<(), exec::Fault> {
@@ -558,7 +560,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     fn run_forward(&mut self, batch: &Batch<'_>, is_train: bool) -> Result<(), ForwardError> {
         let plan = self.model.plan();
         let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
-        let program = if is_train { bucket.train } else { bucket.infer };
+        let program = plan.program(if is_train { bucket.train } else { bucket.infer });
         if is_train && !self.is_for_training() {
             return Err(ForwardError::NotForTraining);
         }
@@ -598,10 +600,12 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             label: batch.label,
             head_grads,
         };
+        let bucket = plan.bucket(self.current).ok_or(Fault::Step)?;
         let mut context = Context {
             optimizer: self.optimizer.as_mut(),
             num_update: self.num_update,
             begin_num_update: self.begin_num_update,
+            frame: bucket.frame,
             math: self.math,
             seed: self.step_seed,
         };
@@ -623,7 +627,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             return None;
         }
         let bucket = plan.bucket(index)?;
-        Some(if train { bucket.train } else { bucket.infer })
+        Some(plan.program(if train { bucket.train } else { bucket.infer }))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use tinpail::error::{AccessError, BackwardError, ForwardError, NoBucket, UpdateError};
 use tinpail::exec::Fault;
-use tinpail::plan::Rows;
+use tinpail::plan::{Call, Rows, Step, Work};
 use tinpail::{Batch, BucketIndex, Session, Tensor};
+use tinpail_plan::plan_file::PlanBuf;
 use tinpail_plan::symbol::FullyConnected;
 use tinpail_plan::{Bucketing, Net, PlanFile, Symbols, Train};
 
@@ -311,17 +312,36 @@ fn head_gradients_of_another_number_or_length() {
     });
 }
 
+/// The long bucket trains with a program of its own, the last call of whose forward lacks its integers.
+fn fault_in_long(plan: &mut PlanBuf) {
+    let mut program = plan.plan().program(plan.buckets[1].train);
+    let mut steps = program.forward.of(&plan.steps).to_vec();
+    let mut calls = steps.iter_mut().rev().filter_map(|step| match step.work() {
+        Work::Call(row) => Some((step, plan.calls[usize::from(row)])),
+        Work::Loop(_) => None,
+    });
+    let (step, call) = calls
+        .find(|(_, call)| call.int_count > 0)
+        .expect("a call with integers");
+    *step = Step::call(plan.calls.len() as u16);
+    plan.calls.push(Call {
+        int_count: 0,
+        ..call
+    });
+    program.forward = Rows {
+        start: plan.steps.len() as u16,
+        end: (plan.steps.len() + steps.len()) as u16,
+    };
+    plan.steps.extend(steps);
+    plan.buckets[1].train = plan.programs.len() as u16;
+    plan.programs.push(program);
+}
+
 /// A call that cannot run leaves nothing to read, and nothing to go on from.
 #[test]
 fn a_forward_that_faults_ends_the_step_before_it() {
     for mut file in trains() {
-        let forward = file.plan.buckets[1].train.forward;
-        let calls = usize::from(forward.start)..usize::from(forward.end);
-        let broken = file.plan.calls[calls]
-            .iter_mut()
-            .rfind(|call| !call.ints.is_empty())
-            .expect("a call with integers");
-        broken.ints = Rows::default();
+        fault_in_long(&mut file.plan);
         arena_of(&file, |session, [short, long]| {
             session.forward(short, true).expect("forward");
             let fault = Err(ForwardError::Fault(Fault::Int));

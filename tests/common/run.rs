@@ -97,7 +97,8 @@ pub fn train(file: &PlanFile, module: &mut Module<'_>, sample: &Sample, update: 
         session.update().expect("update");
     }
     let bucket = &file.plan.buckets[sample.bucket];
-    let input_grads = usize::from(bucket.train.input_grads.end - bucket.train.input_grads.start);
+    let train = file.plan.plan().program(bucket.train);
+    let input_grads = usize::from(train.input_grads.end - train.input_grads.start);
     let input_grad = |port| session.get_input_grads(port).expect("a gradient").to_vec();
     Step {
         outputs: outputs(file, &session, sample.bucket),

@@ -59,7 +59,7 @@ impl Sample {
             |ports: &[Port]| -> Vec<Input> { ports.iter().map(|port| input(port, rng)).collect() };
         let data = inputs(rows.data.of(plan.ports));
         let labels = inputs(rows.labels.of(plan.ports));
-        let heads = rows.train.head_grads.of(plan.ports);
+        let heads = plan.program(rows.train).head_grads.of(plan.ports);
         let grad = |port: &Port| rng.values(port.len as usize, 1.0);
         Sample {
             bucket,

@@ -94,7 +94,7 @@ fn sample(file: &PlanFile, net: &Net, recorded: &Recorded) -> Sample {
         let pairs = pairs.map(|(port, desc)| input(port, &recorded.args[&desc.name]));
         pairs.collect::<Vec<Input>>()
     };
-    let taken = bucket.train.head_grads.of(plan.ports).len();
+    let taken = plan.program(bucket.train).head_grads.of(plan.ports).len();
     assert!(
         taken == 0 || taken == recorded.head_grads.len(),
         "{taken} heads take a gradient"

@@ -1,5 +1,6 @@
 //! The planner over networks and problems that nobody wrote by hand, and what it refuses.
 
+mod buckets;
 #[path = "../common/mod.rs"]
 mod common;
 mod convolutional;
@@ -9,4 +10,5 @@ mod optimizer;
 mod placement;
 mod random;
 mod refused;
+mod rolled;
 mod schema;

@@ -4,8 +4,9 @@ use std::io::{Result, Write};
 
 use serde::Serialize;
 use tinpail::BucketIndex;
-use tinpail::plan::{Call, Program, Rows, Space, Span};
+use tinpail::plan::{Program, Rows, Space, Span};
 use tinpail_plan::PlanFile;
+use tinpail_plan::flat::{self, FlatCall};
 
 use crate::text::{Align, table};
 
@@ -16,7 +17,10 @@ pub struct CallLine {
     program: &'static str,
     phase: &'static str,
     kernel: &'static str,
+    /// Of a call in a loop: that of its first turn.
     symbol: String,
+    /// Turns of its loop that are over.
+    turn: u16,
     operands: Vec<Operand>,
     ints: Vec<u32>,
 }
@@ -33,22 +37,23 @@ struct Operand {
 /// The calls of one bucket, or of all.
 pub fn lines(file: &PlanFile, bucket: Option<BucketIndex>) -> Vec<CallLine> {
     let mut lines = Vec::new();
+    let tables = file.plan.plan();
     for (index, plan) in file.plan.buckets.iter().enumerate() {
         if bucket.is_some_and(|wanted| usize::from(wanted.0) != index) {
             continue;
         }
-        for (program, rows) in [("infer", plan.infer), ("train", plan.train)] {
-            for (phase, rows) in phases(&rows) {
-                let calls = rows.of(&file.plan.calls).iter();
-                let names = rows.of(&file.call_names).iter();
-                lines.extend(calls.zip(names).map(|(call, symbol)| CallLine {
+        for (program, row) in [("infer", plan.infer), ("train", plan.train)] {
+            for (phase, rows) in phases(&tables.program(row)) {
+                let calls = flat::calls(&tables, plan.frame, rows).unwrap_or_default();
+                lines.extend(calls.iter().map(|call| CallLine {
                     bucket: plan.key,
                     program,
                     phase,
                     kernel: call.kernel.name(),
-                    symbol: symbol.clone(),
-                    operands: operands(file, call),
-                    ints: call.ints.of(&file.plan.ints).to_vec(),
+                    symbol: file.step_names[call.step].clone(),
+                    turn: call.turn,
+                    operands: operands(call),
+                    ints: call.ints.clone(),
                 }));
             }
         }
@@ -65,11 +70,10 @@ fn phases(program: &Program) -> [(&'static str, Rows); 4] {
     ]
 }
 
-fn operands(file: &PlanFile, call: &Call) -> Vec<Operand> {
+fn operands(call: &FlatCall) -> Vec<Operand> {
     let names = call.kernel.operand_names().iter();
-    let spans = call.operands.of(&file.plan.spans).iter();
     names
-        .zip(spans)
+        .zip(&call.spans)
         .map(|(name, span)| Operand {
             name,
             space: space(span),
@@ -109,7 +113,10 @@ pub fn print(lines: &[CallLine], out: &mut impl Write) -> Result<()> {
             vec![
                 line.phase.to_owned(),
                 line.kernel.to_owned(),
-                line.symbol.clone(),
+                match line.turn {
+                    0 => line.symbol.clone(),
+                    turn => format!("{} + {turn}", line.symbol),
+                },
                 operands.join(" "),
             ]
         };

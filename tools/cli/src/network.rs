@@ -70,7 +70,7 @@ fn is_consistent(file: &PlanFile) -> bool {
         && file.states.len() == plan.states.len()
         && file.buckets.len() == plan.buckets.len()
         && file.report.buckets.len() == plan.buckets.len()
-        && file.call_names.len() == plan.calls.len()
+        && file.step_names.len() == plan.steps.len()
         && usize::from(plan.default_bucket) < plan.buckets.len()
         && params
             .into_iter()
@@ -87,7 +87,13 @@ fn is_consistent(file: &PlanFile) -> bool {
                         .into_iter()
                         .all(|(p, n)| elements(&n.shape) == Some(p.len as usize))
             };
-            let outputs = row.infer.outputs.of(&plan.spans);
+            let tables = plan.plan();
+            let outputs = tables.program(row.infer).outputs.of(tables.operands);
+            let spans: Option<Vec<_>> = outputs
+                .iter()
+                .map(|output| tables.span(row.frame, *output))
+                .collect();
+            let outputs = spans.unwrap_or_default();
             let pairs = outputs.iter().zip(&names.output_shapes);
             names.key == row.key
                 && ports(row.data, &names.data_shapes)

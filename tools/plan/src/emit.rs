@@ -8,7 +8,8 @@ use std::path::Path;
 use tinpail::init::Role;
 use tinpail::kernel::call::adapter;
 use tinpail::plan::{
-    BucketPlan, Home, Kernel, Param, ParamKind, Port, PortKind, Program, Rows, Space, Span,
+    BucketPlan, Home, Kernel, Operand, Param, ParamKind, Port, PortKind, Program, Rows, Space, Span,
+    Step, Work,
 };
 use tinpail::recipe::MathKind;
 
@@ -353,41 +354,72 @@ fn program(program: &Program) -> String {
 
 fn bucket(bucket: &BucketPlan) -> String {
     format!(
-        "::tinpail::plan::BucketPlan {{ key: {}, data: {}, labels: {}, infer: {}, train: {} }}",
+        "::tinpail::plan::BucketPlan {{ key: {}, data: {}, labels: {}, frame: {}, infer: {}, train: {} }}",
         bucket.key,
         rows(bucket.data),
         rows(bucket.labels),
-        program(&bucket.infer),
-        program(&bucket.train),
+        bucket.frame,
+        bucket.infer,
+        bucket.train,
+    )
+}
+
+fn step(step: &Step) -> String {
+    let (what, row) = match step.work() {
+        Work::Call(row) => ("call", row),
+        Work::Loop(row) => ("repeat", row),
+    };
+    format!("::tinpail::plan::Step::{what}({row})")
+}
+
+fn operand(operand: &Operand) -> String {
+    let whose = if operand.is_own() { "own" } else { "shared" };
+    format!("O::{whose}({})", operand.stored_row())
+}
+
+/// A table of numbers.
+fn numbers<T: ToString>(name: &str, kind: &str, values: &[T]) -> String {
+    let texts: Vec<String> = values.iter().map(T::to_string).collect();
+    format!(
+        "static {name}: [{kind}; {}] = [{}];\n",
+        values.len(),
+        texts.join(", ")
     )
 }
 
 fn statics(plan: &PlanBuf) -> String {
     let mut out = String::from(
-        "use ::tinpail::plan::Space as S;\n\
+        "use ::tinpail::plan::{Operand as O, Space as S};\n\
          const fn r(start: u16, end: u16) -> ::tinpail::plan::Rows {\n\
          \x20   ::tinpail::plan::Rows { start, end }\n}\n",
     );
     out += &table("PARAMS", "Param", &plan.params, param);
     out += &table("STATES", "Span", &plan.states, span);
     out += &table("BUCKETS", "BucketPlan", &plan.buckets, bucket);
+    out += &table("PROGRAMS", "Program", &plan.programs, program);
     out += &table("PORTS", "Port", &plan.ports, port);
-    out += &table("CALLS", "Call", &plan.calls, |call| {
+    out += &table("STEPS", "Step", &plan.steps, step);
+    out += &table("LOOPS", "Loop", &plan.loops, |row| {
         format!(
-            "::tinpail::plan::Call {{ kernel: ::tinpail::plan::Kernel::{}, operands: {}, ints: {} }}",
-            call.kernel.name(),
-            rows(call.operands),
-            rows(call.ints),
+            "::tinpail::plan::Loop {{ count: {}, body: {}, strides: {} }}",
+            row.count,
+            rows(row.body),
+            row.strides,
         )
     });
+    out += &table("CALLS", "Call", &plan.calls, |call| {
+        format!(
+            "::tinpail::plan::Call {{ kernel: ::tinpail::plan::Kernel::{}, int_count: {}, operands: {}, ints: {} }}",
+            call.kernel.name(),
+            call.int_count,
+            call.operands,
+            call.ints,
+        )
+    });
+    out += &table("OPERANDS", "Operand", &plan.operands, operand);
+    out += &numbers("STRIDES", "i16", &plan.strides);
     out += &table("SPANS", "Span", &plan.spans, span);
-    let ints: Vec<String> = plan.ints.iter().map(u32::to_string).collect();
-    let _ = writeln!(
-        out,
-        "static INTS: [u32; {}] = [{}];",
-        plan.ints.len(),
-        ints.join(", ")
-    );
+    out += &numbers("INTS", "u32", &plan.ints);
     let math = match plan.recipe.math {
         MathKind::Libm => "Libm",
         MathKind::Micromath => "Micromath",
@@ -408,8 +440,10 @@ fn statics(plan: &PlanBuf) -> String {
          \x20   persistent_len: {persistent_len},\n\
          \x20   flash_len: {flash_len},\n\
          \x20   default_bucket: {default_bucket},\n\
-         \x20   params: &PARAMS,\n    states: &STATES,\n    buckets: &BUCKETS,\n    ports: &PORTS,\n\
-         \x20   calls: &CALLS,\n    spans: &SPANS,\n    ints: &INTS,\n\
+         \x20   params: &PARAMS,\n    states: &STATES,\n    buckets: &BUCKETS,\n\
+         \x20   programs: &PROGRAMS,\n    ports: &PORTS,\n    steps: &STEPS,\n    loops: &LOOPS,\n\
+         \x20   calls: &CALLS,\n    operands: &OPERANDS,\n    strides: &STRIDES,\n    spans: &SPANS,\n\
+         \x20   ints: &INTS,\n\
          }};\n",
         feature = math.to_lowercase(),
         schema = plan.schema,
@@ -455,6 +489,15 @@ fn model(file: &PlanFile) -> String {
             adapter(*kernel)
         );
     }
+    let links: Vec<String> = called
+        .values()
+        .map(|kernel| format!("::tinpail::plan::Kernel::{}", kernel.name()))
+        .collect();
+    // A plan without calls links nothing.
+    let links = match links.as_slice() {
+        [] => "_ if false".into(),
+        links => links.join(" | "),
+    };
     format!(
         "/// The planned network.\n\
          #[derive(Clone, Copy, Debug, Default)]\n\
@@ -468,6 +511,8 @@ fn model(file: &PlanFile) -> String {
          \x20       match args.kernel() {{\n{arms}\
          \x20           _ => Err(::tinpail::exec::Fault::Kernel),\n\
          \x20       }}\n    }}\n\
+         \x20   fn links(&self, kernel: ::tinpail::plan::Kernel) -> bool {{\n\
+         \x20       matches!(kernel, {links})\n    }}\n\
          }}\n\
          impl ::tinpail::StaticModel for Model {{\n\
          \x20   const ARENA_WORDS: usize = ARENA_WORDS;\n\

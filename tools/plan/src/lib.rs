@@ -8,14 +8,16 @@
 //! 3. [`infer`](mod@infer): shapes and dtypes of every symbol;
 //! 4. `lower`: symbols become kernel calls over buffers (`ir`), forward, backward and update;
 //! 5. `alias`, [`place`](mod@place): copies are elided, buffers get offsets;
-//! 6. `validate`: a checker that shares no code with 5;
+//! 6. `stack`: buffers of time steps laid out as one, so that repeated calls (`repeats`) become loops;
 //! 7. `bucketing`: all of it for every bucket, as the tables of a [`PlanFile`];
-//! 8. [`emit`]: Rust source for `OUT_DIR`, the plan with its names as postcard, and the [`report`].
+//! 8. `validate`: a checker that shares no code with 5 to 7 and replays what the tables say;
+//! 9. [`emit`]: Rust source for `OUT_DIR`, the plan with its names as postcard, and the [`report`].
 
 mod alias;
 mod bucketing;
 pub mod emit;
 pub mod error;
+pub mod flat;
 pub mod fuse;
 pub mod infer;
 mod ir;
@@ -24,11 +26,15 @@ mod lower;
 pub mod place;
 pub mod plan_file;
 mod ports;
+mod repeats;
 pub mod report;
+mod stack;
 pub mod symbol;
 mod validate;
 
-pub use bucketing::{Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Train};
+pub use bucketing::{
+    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Roll, Train,
+};
 pub use error::Error;
 pub use plan_file::PlanFile;
 pub use symbol::{Net, Op, Sym, Symbols};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tinpail::optim::Kind;
-use tinpail::plan::{BucketPlan, Call, Param, Plan, Port, Span, Train};
+use tinpail::plan::{
+    BucketPlan, Call, Loop, Operand, Param, Plan, Port, Program, Span, Step, Train,
+};
 use tinpail::recipe::Recipe;
 
 use crate::bucketing::LrScheduler;
@@ -24,8 +26,13 @@ pub struct PlanBuf {
     pub params: Vec<Param>,
     pub states: Vec<Span>,
     pub buckets: Vec<BucketPlan>,
+    pub programs: Vec<Program>,
     pub ports: Vec<Port>,
+    pub steps: Vec<Step>,
+    pub loops: Vec<Loop>,
     pub calls: Vec<Call>,
+    pub operands: Vec<Operand>,
+    pub strides: Vec<i16>,
     pub spans: Vec<Span>,
     pub ints: Vec<u32>,
 }
@@ -47,8 +54,13 @@ impl PlanBuf {
             params: &self.params,
             states: &self.states,
             buckets: &self.buckets,
+            programs: &self.programs,
             ports: &self.ports,
+            steps: &self.steps,
+            loops: &self.loops,
             calls: &self.calls,
+            operands: &self.operands,
+            strides: &self.strides,
             spans: &self.spans,
             ints: &self.ints,
         }
@@ -96,7 +108,7 @@ pub struct Placed {
 }
 
 /// What one program costs. Bytes of the transient part of the arena.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramReport {
     pub calls: usize,
     /// The transient bytes that the placement takes.
@@ -113,7 +125,7 @@ pub struct BucketReport {
     pub infer: ProgramReport,
     /// Without training: none.
     pub train: Option<ProgramReport>,
-    /// Bytes of flash that this bucket's rows of the tables take.
+    /// Bytes of flash that this bucket adds to the tables of the others.
     pub plan_bytes: usize,
 }
 
@@ -141,13 +153,14 @@ pub struct PlanFile {
     pub buckets: Vec<BucketNames>,
     /// Whose learning rates the optimizer follows.
     pub lr_scheduler: Option<LrScheduler>,
-    /// The symbol that each call was made for, by row of `plan.calls`.
-    pub call_names: Vec<String>,
+    /// The symbol that each step was made for, by row of `plan.steps`; of a loop, and of the calls in it: that of the
+    /// first turn.
+    pub step_names: Vec<String>,
     pub report: Report,
 }
 
 /// What a plan file begins with.
-const MAGIC: [u8; 8] = *b"tinplan1";
+const MAGIC: [u8; 8] = *b"tinplan2";
 
 impl PlanFile {
     /// The file's bytes.
@@ -167,6 +180,12 @@ impl PlanFile {
             return Err(Error::Config("the plan file is damaged".into()));
         }
         Ok(file)
+    }
+
+    /// The plan alone, for a firmware that has its kernels: see [`tinpail::Loaded`]. Names stay here.
+    pub fn blob(&self) -> Result<Vec<u8>, Error> {
+        let bytes = self.plan.plan().to_bytes();
+        bytes.map_err(|error| Error::Config(format!("the plan cannot be written: {error}")))
     }
 
     /// The names of the data, as MXNet's `data_names`.

@@ -1,6 +1,7 @@
 //! The validator: replays a program over a shadow of the arena, in which every element remembers which
-//! buffer's which element it holds. It shares no code with lowering's aliases, liveness or placement, and
-//! takes nothing from them but the final offsets.
+//! buffer's which element it holds. It shares no code with lowering's aliases, liveness or placement. It takes the
+//! places of operands and outputs from the tables that are shipped, every turn of every loop read back; of the
+//! placement it takes only where parameters and states lie, and which copies became none.
 //!
 //! | broken rule | code |
 //! | --- | --- |
@@ -11,12 +12,16 @@
 //! | an output is gone at the end | [`Broken::Output`] |
 //! | something that outlives the step is gone at the end, of this bucket or of another | [`Broken::Lost`] |
 //! | a buffer outside of the arena is written | [`Broken::ReadOnly`] |
+//! | the tables make another call, or name another space, port or length | [`Broken::Table`] |
 
 use std::collections::HashSet;
 use std::fmt;
 
-use tinpail::plan::{Access, Kernel};
+use std::ops::Range;
 
+use tinpail::plan::{Access, Plan, Rows, Space, Span};
+
+use crate::flat::{self, FlatCall};
 use crate::ir::{Code, Instr, Phase, Storage, View};
 
 /// Which rule a program breaks, at which call.
@@ -56,6 +61,10 @@ pub enum Broken {
         call: usize,
         buffer: String,
     },
+    Table {
+        call: usize,
+        what: String,
+    },
 }
 
 impl fmt::Display for Broken {
@@ -89,45 +98,207 @@ impl fmt::Display for Broken {
             Broken::ReadOnly { call, buffer } => {
                 write!(f, "call {call} writes {buffer}, which is not in the arena")
             }
+            Broken::Table { call, what } => write!(f, "the tables at call {call}: {what}"),
         }
     }
 }
 
-/// Checks `code` with each buffer at `offsets` (`None`: not in the arena). The first `persistent_len` elements
-/// of the arena outlive the step.
-pub fn validate(
-    code: &Code,
-    offsets: &[Option<usize>],
-    persistent_len: usize,
-    arena_len: usize,
-) -> Result<(), Broken> {
-    let mut replay = Replay {
-        code,
-        offsets,
-        shadow: vec![None; arena_len],
-        updated: HashSet::new(),
-    };
-    replay.fill_persistent()?;
-    for (offset, cell) in replay.shadow.iter_mut().take(persistent_len).enumerate() {
-        cell.get_or_insert((OF_OTHERS, offset));
-    }
-    let before = replay.shadow.clone();
-    for (at, instr) in code.instrs.iter().enumerate() {
-        replay.call(at, instr)?;
-    }
-    for view in code.pinned() {
-        replay.check_output(view)?;
-    }
-    for (offset, (held, holds)) in before.iter().zip(&replay.shadow).enumerate() {
-        if held.is_some() && held != holds {
-            return Err(Broken::Lost {
-                offset,
-                held: replay.describe(*held),
-                holds: replay.describe(*holds),
+/// A program whose buffers have places.
+pub struct Placed<'c> {
+    pub code: &'c Code,
+    /// Where each buffer lies in the arena; `None`: not in it.
+    pub offsets: &'c [Option<usize>],
+    /// Elements at the start of the arena that outlive the step.
+    pub persistent_len: usize,
+    pub arena_len: usize,
+}
+
+/// Where the operands of a call are, in the order of the kernel's; `None`: left out, or not in the arena.
+struct Located {
+    ranges: Vec<Option<Range<usize>>>,
+    /// Whether it is a call at run time. A copy that is none is one of memory onto itself.
+    runs: bool,
+}
+
+impl Placed<'_> {
+    /// Checks the program as the tables of `plan` have it: program `row`, in a bucket whose own operands begin at
+    /// `frame`. `is_elided` says which copies are no calls.
+    pub fn validate_tables(
+        &self,
+        plan: &Plan<'_>,
+        frame: u16,
+        row: u16,
+        is_elided: &dyn Fn(&Instr) -> bool,
+    ) -> Result<(), Broken> {
+        let table = |call: usize, what: &str| Broken::Table {
+            call,
+            what: what.into(),
+        };
+        let program = plan.program(row);
+        let mut phases = Vec::new();
+        for rows in [
+            program.forward,
+            program.backward,
+            program.check,
+            program.update,
+        ] {
+            let calls = flat::calls(plan, frame, rows);
+            let calls = calls.ok_or_else(|| table(0, "a row is missing"))?;
+            phases.push(calls.into_iter());
+        }
+        let mut located = Vec::new();
+        for (at, instr) in self.code.instrs.iter().enumerate() {
+            if is_elided(instr) {
+                located.push(Located {
+                    ranges: self.ranges(&instr.operands),
+                    runs: false,
+                });
+                continue;
+            }
+            let call = phases[instr.phase as usize].next();
+            let call = call.ok_or_else(|| table(at, "a call is missing"))?;
+            located.push(Located {
+                ranges: self.call_ranges(plan, at, instr, &call)?,
+                runs: true,
             });
         }
+        if phases.iter().any(|phase| phase.len() > 0) {
+            return Err(table(self.code.instrs.len(), "there are more calls"));
+        }
+        let mut ends = Vec::new();
+        let sides = [
+            (program.outputs, &self.code.outputs),
+            (program.input_grads, &self.code.input_grads),
+        ];
+        for (rows, views) in sides {
+            ends.extend(self.end_ranges(plan, frame, rows, views)?);
+        }
+        self.replay(&located, &ends)
     }
-    Ok(())
+
+    fn ranges(&self, views: &[Option<View>]) -> Vec<Option<Range<usize>>> {
+        let range = |view: &Option<View>| {
+            let view = (*view)?;
+            let start = self.offsets[view.buf.0]? + view.offset;
+            Some(start..start + view.len)
+        };
+        views.iter().map(range).collect()
+    }
+
+    fn call_ranges(
+        &self,
+        plan: &Plan<'_>,
+        at: usize,
+        instr: &Instr,
+        call: &FlatCall,
+    ) -> Result<Vec<Option<Range<usize>>>, Broken> {
+        let same = call.kernel == instr.kernel
+            && call.ints == instr.ints
+            && call.spans.len() == instr.operands.len();
+        if !same {
+            let what = format!(
+                "{:?} {:?} for {:?} {:?}",
+                call.kernel, call.ints, instr.kernel, instr.ints
+            );
+            return Err(Broken::Table { call: at, what });
+        }
+        let operands = instr.operands.iter().zip(&call.spans);
+        operands
+            .map(|(view, span)| self.span_range(plan, at, *view, *span))
+            .collect()
+    }
+
+    fn end_ranges(
+        &self,
+        plan: &Plan<'_>,
+        frame: u16,
+        rows: Rows,
+        views: &[View],
+    ) -> Result<Vec<Option<Range<usize>>>, Broken> {
+        let at = self.code.instrs.len();
+        let operands = rows.of(plan.operands);
+        let spans: Option<Vec<Span>> = operands.iter().map(|o| plan.span(frame, *o)).collect();
+        match spans {
+            Some(spans) if spans.len() == views.len() => views
+                .iter()
+                .zip(spans)
+                .map(|(view, span)| self.span_range(plan, at, Some(*view), span))
+                .collect(),
+            _ => Err(Broken::Table {
+                call: at,
+                what: "other outputs".into(),
+            }),
+        }
+    }
+
+    /// Where in the arena the tables have a view, if it lies there; it has the view's length, and outside of the arena
+    /// the view's place.
+    fn span_range(
+        &self,
+        plan: &Plan<'_>,
+        at: usize,
+        view: Option<View>,
+        span: Span,
+    ) -> Result<Option<Range<usize>>, Broken> {
+        let wanted = view.filter(|view| view.len > 0).map(|view| {
+            let outside = |start: usize, space| (space, Some(start + view.offset), view.len);
+            match self.code.buf(view).storage {
+                _ if self.offsets[view.buf.0].is_some() => (Space::Arena, None, view.len),
+                Storage::Param(index) => outside(plan.params[index].flash as usize, Space::Flash),
+                Storage::Data(port) => outside(0, Space::Data(port as u8)),
+                Storage::Label(port) => outside(0, Space::Label(port as u8)),
+                Storage::HeadGrad(port) => outside(0, Space::HeadGrad(port as u8)),
+                _ => (Space::Arena, None, view.len),
+            }
+        });
+        let range = span.range();
+        match wanted {
+            None if span.len == 0 => Ok(None),
+            Some((space, start, len))
+                if span.space() == space
+                    && range.len() == len
+                    && start.is_none_or(|start| start == range.start) =>
+            {
+                Ok((space == Space::Arena).then_some(range))
+            }
+            _ => Err(Broken::Table {
+                call: at,
+                what: format!("{span:?} for {wanted:?}"),
+            }),
+        }
+    }
+
+    /// Replays the calls, and looks for the outputs, `ends`.
+    fn replay(&self, located: &[Located], ends: &[Option<Range<usize>>]) -> Result<(), Broken> {
+        let mut replay = Replay {
+            code: self.code,
+            offsets: self.offsets,
+            shadow: vec![None; self.arena_len],
+            updated: HashSet::new(),
+        };
+        replay.fill_persistent()?;
+        let persistent = replay.shadow.iter_mut().take(self.persistent_len);
+        for (offset, cell) in persistent.enumerate() {
+            cell.get_or_insert((OF_OTHERS, offset));
+        }
+        let before = replay.shadow.clone();
+        for (at, (instr, located)) in self.code.instrs.iter().zip(located).enumerate() {
+            replay.call(at, instr, located)?;
+        }
+        for (view, range) in self.code.pinned().zip(ends) {
+            replay.check_output(view, range.clone())?;
+        }
+        for (offset, (held, holds)) in before.iter().zip(&replay.shadow).enumerate() {
+            if held.is_some() && held != holds {
+                return Err(Broken::Lost {
+                    offset,
+                    held: replay.describe(*held),
+                    holds: replay.describe(*holds),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// In place of a buffer: persistent memory that this program does not know.
@@ -155,12 +326,6 @@ impl Replay<'_> {
             Some((OF_OTHERS, element)) => format!("element {element} of other programs"),
             Some((buf, element)) => format!("{}[{element}]", self.code.bufs[buf].name),
         }
-    }
-
-    /// Where the view lies in the arena, if it does.
-    fn range(&self, view: View) -> Option<std::ops::Range<usize>> {
-        let start = self.offsets[view.buf.0]? + view.offset;
-        Some(start..start + view.len)
     }
 
     /// What outlives a step is there from the start.
@@ -194,15 +359,16 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn call(&mut self, at: usize, instr: &Instr) -> Result<(), Broken> {
-        let operands: Vec<(View, Access)> = instr
+    fn call(&mut self, at: usize, instr: &Instr, located: &Located) -> Result<(), Broken> {
+        let operands: Vec<Placement> = instr
             .operands
             .iter()
             .zip(instr.kernel.accesses())
-            .filter_map(|(view, access)| Some(((*view)?, *access)))
+            .zip(&located.ranges)
+            .filter_map(|((view, access), range)| Some(((*view)?, *access, range.clone())))
             .collect();
-        for (view, _) in &operands {
-            let end = self.range(*view).map_or(0, |range| range.end);
+        for (view, _, range) in &operands {
+            let end = range.as_ref().map_or(0, |range| range.end);
             if end > self.shadow.len() {
                 return Err(Broken::Bounds {
                     call: at,
@@ -212,15 +378,14 @@ impl Replay<'_> {
             }
         }
         // A copy of memory onto itself is how two buffers share a place; all else must be disjoint.
-        let ranges: Vec<_> = operands.iter().map(|(view, _)| self.range(*view)).collect();
         let is_identity =
-            instr.kernel == Kernel::Copy && ranges[0].is_some() && ranges[0] == ranges[1];
+            !located.runs && located.ranges[0].is_some() && located.ranges[0] == located.ranges[1];
         if !is_identity {
             self.check_disjoint(at, &operands)?;
         }
-        for (view, access) in &operands {
+        for (view, access, range) in &operands {
             if matches!(access, Access::Read | Access::Update) {
-                self.check_read(at, *view)?;
+                self.check_read(at, *view, range.clone())?;
             }
             let stale = self.updated.contains(&view.buf.0);
             if *access == Access::Read && stale {
@@ -230,11 +395,11 @@ impl Replay<'_> {
                 });
             }
         }
-        for (view, access) in &operands {
+        for (view, access, range) in &operands {
             if *access == Access::Read {
                 continue;
             }
-            let Some(range) = self.range(*view) else {
+            let Some(range) = range.clone() else {
                 return Err(Broken::ReadOnly {
                     call: at,
                     buffer: self.name(*view),
@@ -251,10 +416,10 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn check_disjoint(&self, at: usize, operands: &[(View, Access)]) -> Result<(), Broken> {
-        for (index, (left, _)) in operands.iter().enumerate() {
-            for (right, _) in &operands[index + 1..] {
-                let (Some(a), Some(b)) = (self.range(*left), self.range(*right)) else {
+    fn check_disjoint(&self, at: usize, operands: &[Placement]) -> Result<(), Broken> {
+        for (index, (left, _, a)) in operands.iter().enumerate() {
+            for (right, _, b) in &operands[index + 1..] {
+                let (Some(a), Some(b)) = (a, b) else {
                     continue;
                 };
                 if a.start < b.end && b.start < a.end {
@@ -269,18 +434,17 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The first element of `view` that is not where it should be.
-    fn lost(&self, view: View) -> Option<(usize, Cell)> {
-        let range = self.range(view)?;
-        self.shadow[range]
+    /// The first element of `view` that is not at its place in `range`.
+    fn lost(&self, view: View, range: Option<Range<usize>>) -> Option<(usize, Cell)> {
+        self.shadow[range?]
             .iter()
             .enumerate()
             .map(|(element, cell)| (view.offset + element, *cell))
             .find(|(element, cell)| *cell != Some((view.buf.0, *element)))
     }
 
-    fn check_read(&self, at: usize, view: View) -> Result<(), Broken> {
-        match self.lost(view) {
+    fn check_read(&self, at: usize, view: View, range: Option<Range<usize>>) -> Result<(), Broken> {
+        match self.lost(view, range) {
             None => Ok(()),
             Some((element, holds)) => Err(Broken::Read {
                 call: at,
@@ -291,8 +455,8 @@ impl Replay<'_> {
         }
     }
 
-    fn check_output(&self, view: View) -> Result<(), Broken> {
-        match self.lost(view) {
+    fn check_output(&self, view: View, range: Option<Range<usize>>) -> Result<(), Broken> {
+        match self.lost(view, range) {
             None => Ok(()),
             Some((element, holds)) => Err(Broken::Output {
                 buffer: self.name(view),
@@ -302,6 +466,9 @@ impl Replay<'_> {
         }
     }
 }
+
+/// An operand, how it is used, and where it lies in the arena, if it does.
+type Placement = (View, Access, Option<Range<usize>>);
 
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,19 @@
 //! From a configuration to a plan file: every bucket through every stage.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tinpail::blob::align_words;
-use tinpail::plan::{BucketPlan, Home, Param, ParamKind, Port, PortKind, Space, Span, Train};
+use tinpail::plan::{Home, Param, ParamKind, Port, PortKind, Space, Span, Train};
 use tinpail::recipe::{Recipe, VERSION};
 
 use super::arguments::Arguments;
-use super::tables::{LooseCall, LooseProgram, Tables};
-use super::{Bucketing, Compression, GradReq};
+use super::loose::{LooseCall, LooseProgram, LooseStep, roll};
+use super::tables::{LooseBucket, Tables};
+use super::{Bucketing, Compression, GradReq, Roll};
 use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
-use crate::ir::{Code, Phase, Storage};
+use crate::ir::{Code, Storage};
 use crate::lower::{Setting, lower};
 use crate::place::{Item, largest_live_sum, place};
 use crate::plan_file::{
@@ -20,8 +21,9 @@ use crate::plan_file::{
 };
 use crate::ports::port_kind;
 use crate::report;
+use crate::stack;
 use crate::symbol::{DataDesc, Net, NodeId, Op, Sym};
-use crate::validate::validate;
+use crate::validate::{self, Broken};
 
 /// A bucket's network, fused, with its shapes.
 struct Bucket {
@@ -97,28 +99,46 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         })
         .collect();
 
-    let mut maker = Maker {
+    let maker = Maker {
         config,
         arguments: &arguments,
         persistent: &persistent,
         params: &params,
-        tables: Tables::default(),
-        peak: 0,
     };
-    let mut plans = Vec::new();
-    let mut names = Vec::new();
-    let mut reports = Vec::new();
+    let mut drafts = Vec::new();
     for bucket in &buckets {
-        let (plan, report) = maker.bucket(bucket, default_key)?;
-        plans.push(plan);
-        reports.push(report);
-        names.push(bucket_names(bucket));
+        drafts.push(maker.drafts(bucket, default_key)?);
     }
+    let programs = drafts.iter().flatten().flatten();
+    let limit = programs.map(|draft| draft.peak).max().unwrap_or(0);
+    let mut finished = Vec::new();
+    let mut loose = Vec::new();
+    for (bucket, [infer, train]) in buckets.iter().zip(drafts) {
+        let infer = infer.map(|draft| maker.finish(draft, limit)).transpose()?;
+        let train = train.map(|draft| maker.finish(draft, limit)).transpose()?;
+        loose.push(maker.loose(bucket, &infer, &train)?);
+        finished.push([infer, train]);
+    }
+    let names: Vec<BucketNames> = buckets.iter().map(bucket_names).collect();
     check_names(&names, &names[default_bucket])?;
-    let Maker { tables, peak, .. } = maker;
-    let arena_len = persistent.len as usize + peak;
-    let plan_bytes =
-        tables.bytes() + size_of_val(plans.as_slice()) + size_of_val(params.as_slice());
+    let programs = finished.iter().flatten().flatten();
+    let peak = programs.map(|program| program.draft.peak).max();
+    let arena_len = persistent.len as usize + peak.unwrap_or(0);
+    let all: Vec<&LooseBucket> = loose.iter().collect();
+    let tables = Tables::of(&all)?;
+    let mut reports = Vec::new();
+    for (at, bucket) in loose.iter().enumerate() {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        let others: Vec<&LooseBucket> = others.map(|(_, other)| *other).collect();
+        let [infer, train] = &finished[at];
+        reports.push(BucketReport {
+            key: bucket.key,
+            infer: infer.as_ref().map(Finished::report).unwrap_or_default(),
+            train: train.as_ref().map(Finished::report),
+            plan_bytes: tables.bytes() - Tables::of(&others)?.bytes(),
+        });
+    }
+    let plan_bytes = tables.bytes() + size_of_val(params.as_slice());
     let mut plan = PlanBuf {
         schema: arguments.schema(),
         fingerprint: 0,
@@ -135,12 +155,25 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         default_bucket: default_bucket as u16,
         params,
         states: persistent.state_spans(&arguments),
-        buckets: plans,
+        buckets: tables.buckets,
+        programs: tables.programs,
         ports: tables.ports,
+        steps: tables.steps,
+        loops: tables.loops,
         calls: tables.calls,
+        operands: tables.operands,
+        strides: tables.strides,
         spans: tables.spans,
         ints: tables.ints,
     };
+    for (bucket, programs) in plan.buckets.iter().zip(&finished) {
+        for (row, program) in [bucket.infer, bucket.train].into_iter().zip(programs) {
+            if let Some(program) = program {
+                let valid = program.validate(&plan.plan(), bucket.frame, row);
+                valid.map_err(|broken| Error::Invalid(broken.to_string()))?;
+            }
+        }
+    }
     plan.fingerprint = plan.own_fingerprint()?;
     let file = PlanFile {
         params: named(
@@ -152,7 +185,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         states: named(arguments.states.iter().map(|own| (&own.name, &own.shape))),
         buckets: names,
         lr_scheduler: config.lr_scheduler,
-        call_names: tables.call_names,
+        step_names: tables.step_names,
         report: Report {
             arena_bytes: 4 * arena_len,
             param_bytes: present_bytes(&persistent.params, &param_lens),
@@ -371,19 +404,65 @@ struct Maker<'c, F> {
     arguments: &'c Arguments,
     persistent: &'c Persistent,
     params: &'c [Param],
-    tables: Tables,
-    /// The largest transient part so far, in elements.
+}
+
+/// A program whose buffers have places.
+struct Draft {
+    code: Code,
+    aliases: Aliases,
+    /// The life of every transient buffer that has a place of its own and is used, by buffer.
+    lives: BTreeMap<usize, Item>,
+    /// Where those lie, from the start of the transient part on.
+    places: HashMap<usize, usize>,
     peak: usize,
+    lower_bound: usize,
+}
+
+/// A program that is ready for the tables.
+struct Finished {
+    draft: Draft,
+    /// Where each buffer lies in the arena, if it does.
+    offsets: Vec<Option<usize>>,
+    base: usize,
+    loose: LooseProgram,
+}
+
+impl Finished {
+    fn validate(&self, plan: &tinpail::Plan<'_>, frame: u16, row: u16) -> Result<(), Broken> {
+        let Draft { code, aliases, .. } = &self.draft;
+        let placed = validate::Placed {
+            code,
+            offsets: &self.offsets,
+            persistent_len: self.base,
+            arena_len: self.base + self.draft.peak,
+        };
+        placed.validate_tables(plan, frame, row, &|instr| aliases.is_elided(instr))
+    }
+
+    fn report(&self) -> ProgramReport {
+        let draft = &self.draft;
+        let placed = draft.lives.iter().map(|(buf, item)| Placed {
+            name: draft.code.bufs[*buf].name.clone(),
+            offset: self.base + draft.places[buf],
+            len: item.size,
+            calls: (item.lower, item.upper),
+        });
+        let instrs = draft.code.instrs.iter();
+        ProgramReport {
+            calls: instrs
+                .filter(|instr| !draft.aliases.is_elided(instr))
+                .count(),
+            peak_bytes: 4 * draft.peak,
+            lower_bound_bytes: 4 * draft.lower_bound,
+            placed: placed.collect(),
+        }
+    }
 }
 
 impl<F> Maker<'_, F> {
-    fn bucket(
-        &mut self,
-        bucket: &Bucket,
-        default_key: u32,
-    ) -> Result<(BucketPlan, BucketReport), Error> {
+    /// The programs of a bucket, for inference and for training.
+    fn drafts(&self, bucket: &Bucket, default_key: u32) -> Result<[Option<Draft>; 2], Error> {
         let Bucket { key, net, shapes } = bucket;
-        let before = self.tables.bytes();
         let roles = self.arguments.roles(net, shapes, *key, default_key)?;
         let trainable = self.arguments.trainable();
         let auxiliary = self.arguments.auxiliary();
@@ -403,31 +482,33 @@ impl<F> Maker<'_, F> {
             compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
         };
-        let data = self.ports(net, shapes, &net.data)?;
-        let labels = self.ports(net, shapes, &net.labels)?;
-        let infer_code = lower(net, shapes, &setting, false)?;
-        let (infer, infer_report) = self.program(&infer_code)?;
-        let (train, train_report) = if self.config.train == Train::None {
-            (Default::default(), None)
-        } else {
-            let code = lower(net, shapes, &setting, true)?;
-            let (program, report) = self.program(&code)?;
-            (program, Some(report))
+        let infer = self.draft(lower(net, shapes, &setting, false)?);
+        if self.config.train == Train::None {
+            return Ok([Some(infer), None]);
+        }
+        let train = self.draft(lower(net, shapes, &setting, true)?);
+        Ok([Some(infer), Some(train)])
+    }
+
+    /// What the tables take of a bucket.
+    fn loose(
+        &self,
+        bucket: &Bucket,
+        infer: &Option<Finished>,
+        train: &Option<Finished>,
+    ) -> Result<LooseBucket, Error> {
+        let Bucket { key, net, shapes } = bucket;
+        let loose = |program: &Option<Finished>| {
+            let program = program.as_ref();
+            program.map_or_else(LooseProgram::default, |program| program.loose.clone())
         };
-        let plan = BucketPlan {
+        Ok(LooseBucket {
             key: *key,
-            data: self.tables.ports(&data)?,
-            labels: self.tables.ports(&labels)?,
-            infer,
-            train,
-        };
-        let report = BucketReport {
-            key: *key,
-            infer: infer_report,
-            train: train_report,
-            plan_bytes: self.tables.bytes() - before + size_of::<BucketPlan>(),
-        };
-        Ok((plan, report))
+            data: self.ports(net, shapes, &net.data)?,
+            labels: self.ports(net, shapes, &net.labels)?,
+            infer: loose(infer),
+            train: loose(train),
+        })
     }
 
     fn ports(&self, net: &Net, shapes: &Shapes, descs: &[DataDesc]) -> Result<Vec<Port>, Error> {
@@ -454,14 +535,14 @@ impl<F> Maker<'_, F> {
             .collect()
     }
 
-    /// Places a program's buffers, checks the result, and stores its calls.
-    fn program(&mut self, code: &Code) -> Result<(tinpail::plan::Program, ProgramReport), Error> {
+    /// Places a program's buffers.
+    fn draft(&self, code: Code) -> Draft {
         let aliases = if self.config.share_memory {
-            alias::elide(code)
+            alias::elide(&code)
         } else {
-            Aliases::none(code)
+            Aliases::none(&code)
         };
-        let lives = self.lives(code, &aliases);
+        let lives = self.lives(&code, &aliases);
         let items: Vec<Item> = lives.values().copied().collect();
         let (peak, offsets, lower_bound) = if self.config.share_memory {
             let placement = place(&items);
@@ -469,79 +550,93 @@ impl<F> Maker<'_, F> {
         } else {
             one_after_the_other(&items)
         };
-        let base = self.persistent.len as usize;
-        let own: HashMap<usize, usize> = lives
-            .keys()
-            .copied()
-            .zip(offsets.iter().map(|offset| base + offset))
-            .collect();
-        let offsets: Vec<Option<usize>> = (0..code.bufs.len())
-            .map(|buf| self.offset(code, &aliases, &own, buf))
-            .collect();
-        validate(code, &offsets, base, base + peak)
-            .map_err(|broken| Error::Invalid(broken.to_string()))?;
-        self.peak = self.peak.max(peak);
+        Draft {
+            places: lives.keys().copied().zip(offsets).collect(),
+            code,
+            aliases,
+            lives,
+            peak,
+            lower_bound,
+        }
+    }
 
-        let mut loose = LooseProgram {
-            head_grads: code
-                .head_grads
-                .iter()
-                .map(|len| Port {
-                    kind: PortKind::F32,
-                    len: *len as u32,
-                })
-                .collect(),
-            ..Default::default()
+    /// Rolls a program: with its buffers where they are, or stacked, if that takes fewer rows and, unless it may, no
+    /// memory beyond `limit`.
+    fn finish(&self, mut draft: Draft, limit: usize) -> Result<Finished, Error> {
+        let rows = |loose: &LooseProgram| -> usize {
+            let steps = loose.phases.iter().flatten();
+            steps.map(|step| step.calls().len()).sum()
         };
+        let (mut offsets, mut loose) = self.roll(&draft, &draft.places)?;
+        if self.config.share_memory && self.config.roll != Roll::Off {
+            let stacks = stack::stacks(&draft.code, &draft.aliases, &draft.lives);
+            if !stacks.is_empty() {
+                let (peak, places) = stack::place(&draft.lives, &stacks, limit);
+                let (stacked_offsets, stacked) = self.roll(&draft, &places)?;
+                let may_grow = self.config.roll == Roll::Fully;
+                if (peak <= limit || may_grow) && rows(&stacked) < rows(&loose) {
+                    (offsets, loose) = (stacked_offsets, stacked);
+                    (draft.peak, draft.places) = (peak, places);
+                }
+            }
+        }
+        Ok(Finished {
+            base: self.persistent.len as usize,
+            draft,
+            offsets,
+            loose,
+        })
+    }
+
+    /// The program over buffers at `places`: where each buffer lies, and the steps.
+    fn roll(
+        &self,
+        draft: &Draft,
+        places: &HashMap<usize, usize>,
+    ) -> Result<(Vec<Option<usize>>, LooseProgram), Error> {
+        let Draft { code, aliases, .. } = draft;
+        let base = self.persistent.len as usize;
+        let own: HashMap<usize, usize> = places.iter().map(|(buf, at)| (*buf, base + at)).collect();
+        let offsets: Vec<Option<usize>> = (0..code.bufs.len())
+            .map(|buf| self.offset(code, aliases, &own, buf))
+            .collect();
         let span = |view: Option<crate::ir::View>| match view {
             None => Ok(Span::NONE),
             Some(view) => self.span(code, &offsets, view),
         };
+        let mut phases: [Vec<LooseCall>; 4] = Default::default();
         for instr in code.instrs.iter().filter(|instr| !aliases.is_elided(instr)) {
             let spans: Result<Vec<Span>, Error> =
                 instr.operands.iter().copied().map(span).collect();
-            let call = LooseCall {
+            phases[instr.phase as usize].push(LooseCall {
                 kernel: instr.kernel,
                 spans: spans?,
                 ints: instr.ints.clone(),
                 node: instr.node.clone(),
-            };
-            match instr.phase {
-                Phase::Forward => loose.forward.push(call),
-                Phase::Backward => loose.backward.push(call),
-                Phase::Check => loose.check.push(call),
-                Phase::Update => loose.update.push(call),
-            }
+            });
         }
-        for view in &code.outputs {
-            loose.outputs.push(span(Some(*view))?);
-        }
-        for view in &code.input_grads {
-            loose.input_grads.push(span(Some(*view))?);
-        }
-        let placed = lives.iter().map(|(buf, item)| Placed {
-            name: code.bufs[*buf].name.clone(),
-            offset: own[buf],
-            len: item.size,
-            calls: (item.lower, item.upper),
-        });
-        let report = ProgramReport {
-            calls: code.instrs.len()
-                - code
-                    .instrs
-                    .iter()
-                    .filter(|instr| aliases.is_elided(instr))
-                    .count(),
-            peak_bytes: 4 * peak,
-            lower_bound_bytes: 4 * lower_bound,
-            placed: placed.collect(),
+        let spans = |views: &[crate::ir::View]| -> Result<Vec<Span>, Error> {
+            views.iter().map(|view| span(Some(*view))).collect()
         };
-        Ok((self.tables.program(&loose)?, report))
+        let head_grads = code.head_grads.iter().map(|len| Port {
+            kind: PortKind::F32,
+            len: *len as u32,
+        });
+        let loose = LooseProgram {
+            phases: phases.map(|calls| match self.config.roll {
+                Roll::Free | Roll::Fully => roll(calls),
+                Roll::Off => calls.into_iter().map(LooseStep::Call).collect(),
+            }),
+            head_grads: head_grads.collect(),
+            outputs: spans(&code.outputs)?,
+            input_grads: spans(&code.input_grads)?,
+        };
+        Ok((offsets, loose))
     }
 
     /// The life of every transient buffer that has a place of its own and is used, by buffer.
-    fn lives(&self, code: &Code, aliases: &Aliases) -> std::collections::BTreeMap<usize, Item> {
-        let mut lives = std::collections::BTreeMap::new();
+    fn lives(&self, code: &Code, aliases: &Aliases) -> BTreeMap<usize, Item> {
+        let mut lives = BTreeMap::new();
         let end = code.instrs.len() + 1;
         let mut touch = |view: crate::ir::View, from: usize, to: usize| {
             let root = aliases.resolve(view).buf.0;

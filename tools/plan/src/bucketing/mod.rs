@@ -2,6 +2,7 @@
 
 mod arguments;
 mod assemble;
+mod loose;
 mod tables;
 
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,18 @@ pub enum GradReq {
     Add,
 }
 
+/// Whether repeated calls (of an unrolled cell, say) become loops. The bits of the results do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roll {
+    /// They stay as they are.
+    Off,
+    /// Where the arena stays as small as it is without.
+    Free,
+    /// Also where the arena grows: the offsets of all time steps must be evenly spaced for that. The plan's bytes then do
+    /// not depend on the number of steps.
+    Fully,
+}
+
 /// A network for a fixed set of bucket keys. MXNet's constructor arguments and `bind`'s, known at build
 /// time; `sym_gen` is called once for each key.
 ///
@@ -150,6 +163,7 @@ pub struct Bucketing<F> {
     ram_limit_bytes: Option<usize>,
     math: MathKind,
     share_memory: bool,
+    roll: Roll,
 }
 
 impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
@@ -175,6 +189,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             ram_limit_bytes: None,
             math: MathKind::Libm,
             share_memory: true,
+            roll: Roll::Free,
         }
     }
 
@@ -288,6 +303,12 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// network planned without it.
     pub fn share_memory(mut self, share_memory: bool) -> Self {
         self.share_memory = share_memory;
+        self
+    }
+
+    /// What repeated calls may cost to become loops.
+    pub fn roll(mut self, roll: Roll) -> Self {
+        self.roll = roll;
         self
     }
 
