@@ -6,7 +6,7 @@ use crate::arena::{Memory, View};
 use crate::math::Math;
 use crate::model::Model;
 use crate::optim::{At, Optimizer, States, Update};
-use crate::plan::{Call, Kernel, Plan, Rows, Span, Work};
+use crate::plan::{Call, Kernel, Operand, Plan, Rows, Span, Step, Work};
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
 /// mean that plan and firmware do not belong together.
@@ -38,6 +38,10 @@ pub enum Fault {
 pub struct Args<'x, 'm, O> {
     pub(crate) plan: &'x Plan<'x>,
     pub(crate) memory: &'x mut Memory<'m>,
+    /// The program's step that this is, or is a turn of.
+    pub(crate) top: &'x Step,
+    /// The step that names the call: in a loop, one of its body.
+    pub(crate) step: &'x Step,
     pub(crate) call: &'x Call,
     pub(crate) advance: Advance<'x>,
     pub(crate) context: &'x mut Context<'m, O>,
@@ -118,14 +122,18 @@ impl<O> Args<'_, '_, O> {
         let operands = from.first_chunk::<N>()?;
         let mut spans = [Span::NONE; N];
         for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
-            let first = self.plan.span(self.context.frame, *operand)?;
-            *span = if self.advance.turn == 0 {
-                first
-            } else {
-                first.shifted(self.advance.by(at))?
-            };
+            *span = self.span(at, *operand)?;
         }
         Some(spans)
+    }
+
+    /// Where the call's operand number `at` lies in this turn.
+    pub(crate) fn span(&self, at: usize, operand: Operand) -> Option<Span> {
+        let first = self.plan.span(self.context.frame, operand)?;
+        if self.advance.turn == 0 {
+            return Some(first);
+        }
+        first.shifted(self.advance.by(at))
     }
 
     /// Begins the update of the parameter `param`, or of part `part` of it.
@@ -168,10 +176,10 @@ pub(crate) fn run<'m, M: Model>(
     rows: Rows,
     context: &mut Context<'m, M::Optimizer>,
 ) -> Result<(), Fault> {
-    for step in rows.of(plan.steps) {
+    for top in rows.of(plan.steps) {
         // A call alone is a loop of one turn: the kernels are called from one place.
-        let (count, body, strides) = match step.work() {
-            Work::Call(_) => (1, slice::from_ref(step), &[][..]),
+        let (count, body, strides) = match top.work() {
+            Work::Call(_) => (1, slice::from_ref(top), &[][..]),
             Work::Loop(row) => {
                 let row = plan.loops.get(usize::from(row)).ok_or(Fault::Step)?;
                 let strides = plan.strides.get(usize::from(row.strides)..);
@@ -189,6 +197,8 @@ pub(crate) fn run<'m, M: Model>(
                 model.call(&mut Args {
                     plan,
                     memory,
+                    top,
+                    step,
                     call,
                     advance,
                     context,

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `interval`, `tic`, `toc` | the monitor's own: it sees every call, and knows what it counts |
 //! | `stat_func` | what the monitor computes of [`Seen::output`]; MXNet's default is [`norm`] |
-//! | `pattern`, names | [`Seen::call`], a row of the plan's calls; on the host `PlanFile::call_names` has the symbol of each row |
+//! | `pattern`, names | [`Seen::step`], a row of the plan's steps; on the host `PlanFile::step_names` has the symbol of each row |
 //! | `monitor_all` | [`Seen::phase`]: calls of backward and update are shown as well |
 //!
 //! What is shown are the plan's calls, not the symbol's nodes: an activation in place is a call that changes its operand,
@@ -18,7 +18,7 @@ use core::cell::RefCell;
 use crate::exec::{Args, Fault};
 use crate::math::Math;
 use crate::model::Model;
-use crate::plan::{Access, Kernel, Plan, Rows, Space};
+use crate::plan::{Access, Kernel, Plan, Rows, Space, Step};
 
 /// Something that is shown what calls compute. Every `FnMut(Seen)` is one.
 pub trait Monitor {
@@ -34,8 +34,8 @@ impl<F: FnMut(Seen<'_>)> Monitor for F {
 /// One operand that a call wrote.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen<'x> {
-    /// The row of [`Plan::calls`].
-    pub call: usize,
+    /// The row of [`Plan::steps`] that names the call; in a loop the same every turn.
+    pub step: usize,
     pub kernel: Kernel,
     pub phase: Phase,
     /// The operand's position among the kernel's.
@@ -55,20 +55,18 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Of row `call`. Rows belong to one phase of one program.
-    fn of(plan: &Plan<'_>, call: usize) -> Option<Phase> {
-        let holds = |rows: Rows| (usize::from(rows.start)..usize::from(rows.end)).contains(&call);
-        plan.buckets.iter().find_map(|bucket| {
-            [bucket.infer, bucket.train].iter().find_map(|program| {
-                let phases = [
-                    (program.forward, Phase::Forward),
-                    (program.backward, Phase::Backward),
-                    (program.check, Phase::Check),
-                    (program.update, Phase::Update),
-                ];
-                let own = phases.iter().find(|(rows, _)| holds(*rows));
-                own.map(|(_, phase)| *phase)
-            })
+    /// Of a program's step, row `top`. Rows belong to one phase of their programs.
+    fn of(plan: &Plan<'_>, top: usize) -> Option<Phase> {
+        let holds = |rows: Rows| (usize::from(rows.start)..usize::from(rows.end)).contains(&top);
+        plan.programs.iter().find_map(|program| {
+            let phases = [
+                (program.forward, Phase::Forward),
+                (program.backward, Phase::Backward),
+                (program.check, Phase::Check),
+                (program.update, Phase::Update),
+            ];
+            let own = phases.iter().find(|(rows, _)| holds(*rows));
+            own.map(|(_, phase)| *phase)
         })
     }
 }
@@ -105,23 +103,23 @@ impl<M: Model, W: Monitor> Model for Monitored<'_, M, W> {
 
 fn show<O>(monitor: &mut impl Monitor, args: &Args<'_, '_, O>) {
     let plan = args.plan;
-    let row = plan
-        .calls
-        .iter()
-        .position(|call| core::ptr::eq(call, args.call));
-    let Some(call) = row else {
+    let row = |step: &Step| plan.steps.iter().position(|own| core::ptr::eq(own, step));
+    let (Some(top), Some(step)) = (row(args.top), row(args.step)) else {
         return;
     };
-    let Some(phase) = Phase::of(plan, call) else {
+    let Some(phase) = Phase::of(plan, top) else {
         return;
     };
-    let spans = args.call.operands.of(plan.spans);
+    let operands = args.call.operands_of(plan.operands);
     let accesses = args.kernel().accesses();
-    for (operand, (span, access)) in spans.iter().zip(accesses).enumerate() {
+    for (operand, (own, access)) in operands.iter().zip(accesses).enumerate() {
+        let Some(span) = args.span(operand, *own) else {
+            continue;
+        };
         let written = *access != Access::Read && span.len > 0 && span.space() == Space::Arena;
         if written && let Some(output) = args.memory.arena.get(span.range()) {
             monitor.see(Seen {
-                call,
+                step,
                 kernel: args.kernel(),
                 phase,
                 operand,

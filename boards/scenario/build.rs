@@ -1,13 +1,17 @@
-//! Plans scenario c from MXNet's symbol.json and turns its steps into statics.
+//! Plans scenario c from MXNet's symbol.json and turns its steps into statics; and plans another network, which the
+//! boards load over the kernels of the first.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use serde::Deserialize;
-use tinpail_convert::{Kind, Weights};
+use tinpail::optim::Sgd;
+use tinpail::plan::Counts;
+use tinpail::{BucketingModule, Registry};
+use tinpail_convert::{AlignedBlob, Kind, Weights};
 use tinpail_plan::{Bucketing, Net, Optimizer, Train, json};
 
 const GOLDEN: &str = "../../tests/golden";
@@ -46,6 +50,74 @@ fn sym_gen(steps: u32) -> Result<Net, tinpail_plan::Error> {
     Ok(json::read(&text)?
         .data("data", [0, steps as usize, 3])
         .label("softmax_label", [0]))
+}
+
+#[path = "src/second.rs"]
+mod second;
+
+/// The same network with six units instead of four.
+fn wider(steps: u32) -> Result<Net, tinpail_plan::Error> {
+    let path = format!("{GOLDEN}/c_gru_fixed/model-{steps}-symbol.json");
+    let text =
+        fs::read_to_string(&path).map_err(|source| tinpail_plan::Error::Io { path, source })?;
+    let text = text.replace("\"12\"", "\"18\"").replace("(0, 4)", "(0, 6)");
+    Ok(json::read(&text)?
+        .data("data", [0, steps as usize, 3])
+        .label("softmax_label", [0]))
+}
+
+/// Writes the plan and the parameters of a second network, with what the host computes with them.
+fn write_second(out: &Path) -> Result<(), Box<dyn Error>> {
+    let bucketing = Bucketing::new(wider)
+        .bucket_keys([2, 5])
+        .batch_size(2)
+        .optimizer(Optimizer::Sgd { momentum: false })
+        .train(Train::Fused);
+    let plan = bucketing.plan()?;
+    fs::write(out.join("second.plan.blob"), plan.blob()?)?;
+    let mut weights = Weights::new();
+    for (index, param) in plan.params.iter().enumerate() {
+        let len = param.len();
+        // Any values will do that are no multiples of each other.
+        let values = (0..len).map(|at| ((7 * at + 5 * index) % 23) as f32 / 29.0 - 0.3);
+        let tensor = tinpail_convert::Tensor::new(param.shape.clone(), values.collect())?;
+        weights.push(Kind::Arg, param.name.clone(), tensor)?;
+    }
+    let blob = tinpail_convert::blob(&plan, &weights)?;
+    fs::write(out.join("second.blob"), &blob)?;
+
+    let aligned = AlignedBlob::new(&blob);
+    let mut arena = vec![0.0; plan.plan.arena_len as usize];
+    let model = Registry::<Sgd>::new(plan.plan.plan());
+    let module = BucketingModule::bind_words(model, &mut arena, aligned.bytes());
+    let mut module = module.map_err(|error| format!("{error:?}"))?;
+    let (values, bits) = second::run(&mut module)?;
+    let counts = Counts::of(&plan.plan.plan());
+    let few = [
+        counts.params,
+        counts.buckets,
+        counts.programs,
+        counts.ports,
+        counts.loops,
+    ];
+    let many = [
+        counts.steps,
+        counts.calls,
+        counts.operands,
+        counts.strides,
+        counts.spans,
+        counts.ints,
+    ];
+    let source = format!(
+        "/// What the host computed.\npub const EXPECTED: (usize, u32) = ({values}, {bits:#x});\n\
+         /// Elements of the arena.\npub const ARENA_WORDS: usize = {};\n\
+         /// Rows of the small tables, and of the others.\npub const FEW: usize = {};\npub const ROWS: usize = {};\n",
+        plan.plan.arena_len,
+        few.into_iter().max().unwrap_or_default(),
+        many.into_iter().max().unwrap_or_default(),
+    );
+    fs::write(out.join("second.rs"), source)?;
+    Ok(())
 }
 
 fn floats(values: &[f32]) -> String {
@@ -106,5 +178,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     source.push_str("];\n");
     fs::write(out.join("steps.rs"), source)?;
+    write_second(&out)?;
     Ok(())
 }

@@ -394,7 +394,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     pub fn inputs_need_grad(&self) -> bool {
         let plan = self.model.plan();
         let bucket = plan.bucket(self.current);
-        bucket.is_some_and(|bucket| !bucket.train.input_grads.is_empty())
+        bucket.is_some_and(|bucket| !plan.program(bucket.train).input_grads.is_empty())
     }
 
     /// Whether `init_optimizer` has been called: MXNet's attribute `optimizer_initialized`.

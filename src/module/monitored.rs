@@ -20,7 +20,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     /// let monitor = RefCell::new(|seen: Seen<'_>| {
     ///     let size = norm(seen.output, Math::default());
     ///     if seen.phase == Phase::Forward && size > worst.1 {
-    ///         worst = (seen.call, size);
+    ///         worst = (seen.step, size);
     ///     }
     /// });
     /// let mut module = module.install_monitor(&monitor);

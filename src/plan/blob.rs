@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BucketPlan, Call, Home, Kernel, Loop, Operand, Param, Plan, Port, PortKind, Program, Rows,
-    Span, Step, Train,
+    BucketPlan, Call, Home, Kernel, Loop, Operand, Param, ParamKind, Plan, Port, PortKind, Program,
+    Rows, Span, Step, Train,
 };
 use crate::blob::CRC;
 use crate::optim::Kind;
@@ -333,8 +333,10 @@ impl<const FEW: usize, const ROWS: usize> PlanRows<FEW, ROWS> {
                 len: 0,
                 flash: 0,
                 home: Home::Flash,
+                kind: ParamKind::Argument,
                 state: None,
                 grad: None,
+                residual: None,
                 lr_mult: 0.0,
                 wd_mult: 0.0,
             }; FEW],

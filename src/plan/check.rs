@@ -72,7 +72,8 @@ fn arrays<'p>(plan: &Plan<'p>) -> impl Iterator<Item = (PlanError, Range<u32>)> 
         let states = optimizer.state_len(param.len);
         let state = param.state.map(|start| array(start, states));
         let grad = param.grad.map(|start| array(start, param.len));
-        let own = [home, state, grad].into_iter().flatten();
+        let residual = param.residual.map(|start| array(start, param.len));
+        let own = [home, state, grad, residual].into_iter().flatten();
         own.map(move |array| (PlanError::Param { index }, array))
     });
     let states = plan.states.iter().enumerate();

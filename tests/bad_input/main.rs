@@ -12,5 +12,6 @@ mod flash;
 mod net;
 mod order;
 mod pending;
+mod plan_blob;
 mod raw;
 mod storage;

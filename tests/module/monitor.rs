@@ -18,7 +18,7 @@ fn a_monitor_sees_every_call_by_the_name_of_its_symbol() {
     net::bound(&file, |module| {
         let seen = RefCell::new(Vec::new());
         let monitor = RefCell::new(|one: Seen<'_>| {
-            let name = file.call_names[one.call].clone();
+            let name = file.step_names[one.step].clone();
             seen.borrow_mut()
                 .push((name, one.phase, one.output.to_vec()));
         });

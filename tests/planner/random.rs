@@ -1,12 +1,12 @@
 //! Any network of the supported operators is planned: the validator accepts the plan, sharing memory changes
-//! no bit, a fused update gives the bits of held gradients, and the numbers are those of the interpreter.
+//! no bit, nor do loops, a fused update gives the bits of held gradients, and the numbers are those of the interpreter.
 //!
 //! `TINPAIL_CASES` sets the number of networks. The cases are the same in every run.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
 use tinpail_interp::{Mode, Tensor, Tensors};
-use tinpail_plan::{Bucketing, Error, Net, PlanFile, Train};
+use tinpail_plan::{Bucketing, Error, Net, PlanFile, Roll, Train};
 
 use crate::common::masks::masks;
 use crate::common::rng::Rng;
@@ -20,6 +20,7 @@ struct Case {
     seed: u64,
     nodes: usize,
     batch: usize,
+    roll: Roll,
 }
 
 impl Case {
@@ -27,6 +28,7 @@ impl Case {
         grow(&mut Rng::new(self.seed), self.nodes, self.batch)
     }
 
+    /// With shared memory and loops, or with one buffer for each tensor and one call after the other.
     fn plan(&self, net: &Net, train: Train, share_memory: bool) -> Result<PlanFile, Error> {
         Bucketing::new(|_| Ok(net.clone()))
             .bucket_keys([1])
@@ -34,12 +36,19 @@ impl Case {
             .train(train)
             .inputs_need_grad(train != Train::None)
             .share_memory(share_memory)
+            .roll(if share_memory { self.roll } else { Roll::Off })
             .plan()
     }
 }
 
 fn strategy(nodes: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
-    (any::<u64>(), nodes, 1usize..4).prop_map(|(seed, nodes, batch)| Case { seed, nodes, batch })
+    let roll = prop_oneof![Just(Roll::Free), Just(Roll::Fully)];
+    (any::<u64>(), nodes, 1usize..4, roll).prop_map(|(seed, nodes, batch, roll)| Case {
+        seed,
+        nodes,
+        batch,
+        roll,
+    })
 }
 
 #[track_caller]
@@ -97,9 +106,11 @@ fn steps(file: &PlanFile, values: &Persistent, samples: &[Sample]) -> Vec<Vec<u3
 
 #[test]
 fn plans_share_memory_and_fuse_updates_without_changing_a_bit() {
+    let loops = std::cell::Cell::new(0);
     for_cases(400, 1..24, |case| {
         let net = case.net();
         let held = planned(case, &net, Train::Held, true)?;
+        loops.set(loops.get() + held.plan.loops.len());
         let mut rng = Rng::new(case.seed ^ 1);
         let values = Persistent::random(&held, &mut rng);
         let samples = [0, 0].map(|bucket| Sample::random(&held, bucket, &mut rng));
@@ -122,6 +133,7 @@ fn plans_share_memory_and_fuse_updates_without_changing_a_bit() {
         prop_assert_eq!(outputs(&inference), outputs(&held));
         Ok(())
     });
+    assert!(loops.get() > 0, "no network had a loop");
 }
 
 /// The placement of a program against its lower bound, and against no sharing at all.
@@ -131,6 +143,10 @@ fn placements_are_at_or_near_the_lower_bound() {
     let programs = std::cell::Cell::new(0u32);
     for_cases(400, 4..24, |case| {
         let net = case.net();
+        let case = &Case {
+            roll: Roll::Free,
+            ..case.clone()
+        };
         for train in [Train::Held, Train::Fused] {
             let file = planned(case, &net, train, true)?;
             let apart = planned(case, &net, train, false)?;

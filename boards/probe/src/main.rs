@@ -28,10 +28,10 @@ use tinpail::optim::{
     AdaDelta, AdaGrad, Adam, Adamax, Ftrl, Nadam, Nag, Optimizer, RmsProp, RmsPropCentered,
     Scheduled, Sgd, Signum,
 };
-use tinpail::plan::Plan;
+use tinpail::plan::{Counts, Plan, PlanRows};
 use tinpail::schedule::{Cosine, Factor, MultiFactor, Poly, Start};
 use tinpail::{
-    Arena, Batch, BucketIndex, BucketingModule, Fit, Model, Registry, Score, Slots, Tensor,
+    Arena, Batch, BucketIndex, BucketingModule, Fit, Loaded, Model, Registry, Score, Slots, Tensor,
 };
 
 unsafe extern "C" {
@@ -357,6 +357,18 @@ fn planned() -> Option<f32> {
     // SAFETY: never run.
     let arena = unsafe { &mut *(&raw mut ARENA) };
     let module = speaker::all_layers::Module::bind(arena, blob()).ok()?;
+    every_method(module, Sgd::default())
+}
+
+/// A network that is loaded: nothing is known about its bytes.
+fn loaded() -> Option<f32> {
+    static mut ROWS: PlanRows<8, 64> = PlanRows::new();
+    // SAFETY: never run.
+    let rows = unsafe { &mut *(&raw mut ROWS) };
+    black_box(Counts::in_bytes(blob()).ok());
+    let kernels = speaker::all_layers::Model;
+    let model = Loaded::from_bytes(kernels, blob(), rows.storage()).ok()?;
+    let module = BucketingModule::bind_words(model, words(), blob()).ok()?;
     every_method(module, Sgd::default())
 }
 

@@ -9,6 +9,23 @@ pub mod network {
     include!(concat!(env!("OUT_DIR"), "/network.rs"));
 }
 
+/// Another network, to be loaded over the kernels of the first: its plan and its parameters as blobs.
+pub mod loaded {
+    pub use crate::second::run;
+
+    include!(concat!(env!("OUT_DIR"), "/second.rs"));
+
+    /// The plan.
+    pub static PLAN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/second.plan.blob"));
+
+    /// The parameters.
+    pub fn blob() -> &'static [u8] {
+        tinpail::include_blob!(concat!(env!("OUT_DIR"), "/second.blob"))
+    }
+}
+
+mod second;
+
 /// One step and what MXNet printed for it. Floats are bits, so that statics need no conversion.
 pub struct Step {
     pub bucket: network::Bucket,

@@ -32,6 +32,9 @@ pub struct PlanArgs {
     /// Write the plan for convert, plan and run
     #[arg(short, long, value_name = "NAME.plan.postcard")]
     output: Option<PathBuf>,
+    /// Write the plan alone, without names, for a firmware that loads it beside the kernels it has
+    #[arg(long, value_name = "NAME.plan.blob")]
+    blob: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
 }
@@ -59,6 +62,9 @@ pub fn plan(args: &PlanArgs, out: &mut impl Write) -> Result<()> {
     if let Some(path) = &args.output {
         files::write(path, &file.to_bytes()?)?;
     }
+    if let Some(path) = &args.blob {
+        files::write(path, &file.blob()?)?;
+    }
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &printed(&file, calls))?;
         writeln!(out)?;
@@ -68,7 +74,7 @@ pub fn plan(args: &PlanArgs, out: &mut impl Write) -> Result<()> {
     if let Some(calls) = calls {
         calls::print(&calls, out)?;
     }
-    if let Some(path) = &args.output {
+    for path in args.output.iter().chain(&args.blob) {
         writeln!(out, "written to {}", path.display())?;
     }
     Ok(())

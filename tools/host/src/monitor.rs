@@ -142,7 +142,7 @@ impl<'m, O: Optimizer + Clone> HostModule<'m, O> {
         let file = self.plan_file()?;
         let core = self.core.take().ok_or(TooEarly::NoParams)?;
         let watch: Watch<'_> = Box::new(|seen| {
-            if let Some(symbol) = file.call_names.get(seen.call) {
+            if let Some(symbol) = file.step_names.get(seen.step) {
                 monitor.borrow_mut().see(symbol, &seen);
             }
         });

@@ -8,8 +8,8 @@ use std::path::Path;
 use tinpail::init::Role;
 use tinpail::kernel::call::adapter;
 use tinpail::plan::{
-    BucketPlan, Home, Kernel, Operand, Param, ParamKind, Port, PortKind, Program, Rows, Space, Span,
-    Step, Work,
+    BucketPlan, Home, Kernel, Operand, Param, ParamKind, Port, PortKind, Program, Rows, Space,
+    Span, Step, Work,
 };
 use tinpail::recipe::MathKind;
 

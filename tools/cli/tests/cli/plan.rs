@@ -3,6 +3,9 @@
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tinpail::Plan;
+use tinpail::plan::PlanRows;
+use tinpail_plan::PlanFile;
 
 use crate::command::{Scratch, assert_says, golden, tinpail};
 
@@ -18,6 +21,30 @@ fn network(symbols: &str) -> Vec<&str> {
         "--batch-size",
         "3",
     ]
+}
+
+#[test]
+fn a_blob_for_a_firmware_that_has_the_kernels() {
+    let scratch = Scratch::new();
+    let symbols = golden("c_gru_fixed");
+    let mut args = network(&symbols);
+    let (file, blob) = (scratch.name("c.plan.postcard"), scratch.name("c.plan.blob"));
+    args.extend(["-o", &file, "--blob", &blob]);
+    let said = tinpail(&args).ok();
+    assert_says(&said, &["c.plan.blob"]);
+    let file = PlanFile::from_bytes(&std::fs::read(&file).unwrap()).unwrap();
+    let blob = std::fs::read(&blob).unwrap();
+    let mut rows = PlanRows::<64, 512>::new();
+    let plan = Plan::from_bytes(&blob, rows.storage()).unwrap();
+    assert_eq!(plan.fingerprint, file.plan.fingerprint);
+    assert_eq!(plan.steps, file.plan.steps);
+    assert_eq!(plan.spans, file.plan.spans);
+    // Names stay here.
+    let has = |name: &str| {
+        blob.windows(name.len())
+            .any(|bytes| bytes == name.as_bytes())
+    };
+    assert!(!file.params.iter().any(|param| has(&param.name)));
 }
 
 #[test]
