@@ -184,7 +184,7 @@ fn every_method<M: Model>(
 
     let worst = Cell::new(0f32);
     let monitor = RefCell::new(|seen: Seen<'_>| {
-        let size = norm(seen.output, Math::default()) * seen.call as f32;
+        let size = norm(seen.output, Math::default()) * seen.step as f32;
         worst.set(black_box(size));
     });
     let mut module = module
