@@ -554,7 +554,9 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     fn train_program(&self) -> Program {
         let plan = self.model.plan();
         let bucket = plan.bucket(self.current);
-        bucket.map(|bucket| bucket.train).unwrap_or_default()
+        bucket
+            .map(|bucket| plan.program(bucket.train))
+            .unwrap_or_default()
     }
 
     fn run_forward(&mut self, batch: &Batch<'_>, is_train: bool) -> Result<(), ForwardError> {

@@ -328,7 +328,7 @@ fn survives(file: &PlanFile, bytes: &[u8], blob: &[u8]) -> bool {
     let mut arena = vec![GUARD; arena_len as usize + 64];
     let (own, behind) = arena.split_at_mut(arena_len as usize);
     if let Ok(mut module) = Module::bind_words(model, own, blob) {
-        module.init_optimizer(SGD);
+        let _ = module.init_optimizer(SGD);
         let params = |module: &Module<'_>| -> Vec<Vec<u32>> {
             let each = (0..file.plan.params.len()).map(|at| module.get_params(at));
             each.map(|values| values.map(run::bits).unwrap_or_default())

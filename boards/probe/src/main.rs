@@ -374,7 +374,7 @@ fn loaded() -> Option<f32> {
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    black_box((optimizers(), planned()));
+    black_box((optimizers(), planned(), loaded()));
     #[cfg(feature = "sabotage")]
     black_box(words()[black_box(3)]);
     loop {

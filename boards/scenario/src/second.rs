@@ -20,10 +20,11 @@ pub fn run<M: Model<Optimizer = Sgd>>(
             bits = (bits ^ value.to_bits()).wrapping_mul(0x0100_0193);
         }
     };
-    module.init_optimizer(Sgd {
+    let optimizer = Sgd {
         learning_rate: 0.1,
         ..Sgd::default()
-    });
+    };
+    module.init_optimizer(optimizer).map_err(|_| "optimizer")?;
     let keys: [usize; 2] = [2, 5];
     for (index, key) in keys.into_iter().enumerate() {
         let mut values = [0.0; 30];
