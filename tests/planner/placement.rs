@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use tinpail_plan::place::{Item, largest_live_sum, place};
 
+/// Steps of the exact search.
+const NODES: u64 = 2000;
+
 /// Whether two items that live at the same time share an element.
 fn overlap(items: &[Item], offsets: &[usize]) -> Option<(usize, usize)> {
     for (left, a) in items.iter().enumerate() {
@@ -42,17 +45,17 @@ proptest! {
 
     #[test]
     fn nothing_overlaps(items in prop::collection::vec(item(), 0..40)) {
-        let placement = place(&items);
+        let placement = place(&items, NODES).unwrap();
         prop_assert_eq!(placement.offsets.len(), items.len());
         prop_assert_eq!(overlap(&items, &placement.offsets), None);
         let ends = items.iter().zip(&placement.offsets);
         let peak = ends.map(|(item, offset)| offset + item.size).max();
         prop_assert_eq!(placement.peak, peak.unwrap_or(0));
-        prop_assert_eq!(placement.lower_bound, largest_sum(&items));
-        prop_assert_eq!(largest_live_sum(&items).0, largest_sum(&items));
+        prop_assert!(placement.lower_bound >= largest_sum(&items));
+        prop_assert_eq!(largest_live_sum(&items).unwrap(), largest_sum(&items));
         prop_assert!(placement.peak >= placement.lower_bound);
         prop_assert!(placement.peak <= items.iter().map(|item| item.size).sum());
-        prop_assert_eq!(&place(&items), &placement, "the same items, the same offsets");
+        prop_assert_eq!(&place(&items, NODES).unwrap(), &placement, "the same items, the same offsets");
     }
 }
 
@@ -66,7 +69,7 @@ fn simple_problems_are_optimal() {
             size,
         })
         .collect();
-    assert_eq!(place(&at_once).peak, 36);
+    assert_eq!(place(&at_once, NODES).unwrap().peak, 36);
     let in_turn: Vec<Item> = (1..9)
         .map(|size| Item {
             lower: size,
@@ -74,8 +77,8 @@ fn simple_problems_are_optimal() {
             size,
         })
         .collect();
-    assert_eq!(place(&in_turn).peak, 8);
-    assert_eq!(place(&[]).peak, 0);
+    assert_eq!(place(&in_turn, NODES).unwrap().peak, 8);
+    assert_eq!(place(&[], NODES).unwrap().peak, 0);
 }
 
 /// Problems of real networks, with their largest live sum, which a placement is known to reach.
@@ -107,17 +110,12 @@ fn problem(name: &str) -> Vec<Item> {
 }
 
 #[test]
-fn problems_of_real_networks_are_near_their_optimum() {
+fn problems_of_real_networks_are_at_their_optimum() {
     for (name, optimum) in NETS {
         let items = problem(name);
-        let placement = place(&items);
+        let placement = place(&items, NODES).unwrap();
         assert_eq!(overlap(&items, &placement.offsets), None, "{name}");
         assert_eq!(placement.lower_bound, optimum, "{name}");
-        // A later issue takes it to the optimum.
-        assert!(
-            20 * placement.peak <= 21 * optimum,
-            "{name}: {}",
-            placement.peak
-        );
+        assert_eq!(placement.peak, optimum, "{name}");
     }
 }

@@ -226,7 +226,7 @@ fn a_plan_beyond_the_ram_limit_says_what_takes_the_space() {
     let first = format!("the plan needs {needed} B of RAM, ram_limit_bytes grants {limit}");
     assert_eq!(message.lines().next(), Some(first.as_str()));
     for part in [
-        "| bucket | inference B (bound) | training B (bound) |",
+        "| bucket | inference B (bound, nodes) | training B (bound, nodes) |",
         "| 2 |",
         "| 4 |",
         "parameters 24, optimizer 24",

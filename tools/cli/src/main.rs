@@ -4,6 +4,7 @@
 //! .params, .safetensors --convert--> blob            plan file, or MXNet's symbol.json files
 //!                          inspect: any of these       |
 //!                                       [network] -> PlanFile -> plan: what it costs and what it calls
+//! .csv of buffers --place--> .csv with offsets
 //! .npz, .json --[input]-> [fit] --------------------> run: predicts through the device's own executor
 //!                                                    train: trains through it, over tinpail-host
 //! ```
@@ -26,6 +27,7 @@ mod network;
 mod npy;
 mod npz;
 mod outputs;
+mod place;
 mod plan;
 mod run;
 mod symbols;
@@ -52,6 +54,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Show what is in a blob, a .params, a .safetensors or a plan file
     Inspect(inspect::InspectArgs),
+    /// Find offsets with the smallest peak for buffers with lifetimes, or check offsets
+    Place(place::PlaceArgs),
     /// Show what a network costs and what it calls, without building firmware
     Plan(plan::PlanArgs),
     /// Predict on the host through the executor of the device
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Convert(args) => convert::convert(&args, &mut out),
         Command::Inspect(args) => inspect::inspect(&args, &mut out),
+        Command::Place(args) => place::place(&args, &mut out),
         Command::Plan(args) => plan::plan(&args, &mut out),
         Command::Run(args) => run::run(&args, &mut out),
         Command::Train(args) => train::train(&args, &mut out),

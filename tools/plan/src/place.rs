@@ -1,7 +1,8 @@
-//! Placement: offsets for buffers of known sizes and lifetimes, with as small a peak as the heuristics find.
-//!
-//! Each order in turn places every buffer at the lowest offset at which it touches no placed buffer that
-//! lives at the same time; the best order wins. A peak equal to the largest live sum is optimal.
+//! Placement: offsets for buffers of known sizes and lifetimes, by [`tinpail_place`].
+
+use tinpail_place::{Buffer, Problem, minimise};
+
+use crate::error::Error;
 
 /// A buffer: `size` elements, alive over the half-open `lower..upper`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,105 +12,46 @@ pub struct Item {
     pub size: usize,
 }
 
-impl Item {
-    fn meets(&self, other: &Item) -> bool {
-        self.lower < other.upper && other.lower < self.upper
-    }
-}
-
 /// Offsets, one for each item, and what they cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     pub offsets: Vec<usize>,
     /// One past the highest element used.
     pub peak: usize,
-    /// The largest sum of sizes alive at one time: no placement is smaller.
+    /// No placement has a smaller peak.
     pub lower_bound: usize,
+    /// Steps of the exact search; 0 if a greedy order met the bound.
+    pub nodes: u64,
 }
 
-/// The largest sum of sizes alive at one time, and when.
-pub fn largest_live_sum(items: &[Item]) -> (usize, usize) {
-    let starts = items.iter().map(|item| item.lower);
-    let sum_at = |time: usize| -> usize {
-        items
-            .iter()
-            .filter(|item| item.lower <= time && time < item.upper)
-            .map(|item| item.size)
-            .sum()
-    };
-    starts
-        .map(|time| (sum_at(time), time))
-        .max_by_key(|(sum, time)| (*sum, std::cmp::Reverse(*time)))
-        .unwrap_or((0, 0))
+fn problem(items: &[Item]) -> Result<Problem, Error> {
+    let buffers = items
+        .iter()
+        .map(|item| Buffer::new(item.lower as u64, item.upper as u64, item.size as u64));
+    Problem::new(buffers.collect()).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// Places `items`. The same items give the same offsets.
-pub fn place(items: &[Item]) -> Placement {
-    let (lower_bound, _) = largest_live_sum(items);
-    let area = |item: &Item| item.size * (item.upper - item.lower);
-    let conflicts = |item: &Item| -> usize {
-        items
-            .iter()
-            .filter(|other| item.meets(other))
-            .map(|other| other.size)
-            .sum()
-    };
-    let mut orders: Vec<Vec<usize>> = Vec::new();
-    let mut by = |key: &dyn Fn(&Item) -> (usize, usize)| {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_by_key(|index| (std::cmp::Reverse(key(&items[*index])), *index));
-        orders.push(order);
-    };
-    by(&|item| (item.size, item.upper - item.lower));
-    by(&|item| (item.upper - item.lower, item.size));
-    by(&|item| (area(item), item.size));
-    by(&|item| (conflicts(item), item.size));
-    by(&|item| (usize::MAX - item.lower, item.size));
-    by(&|item| (item.upper, item.size));
-    let mut best: Option<Placement> = None;
-    for order in &orders {
-        let (offsets, peak) = first_fit(items, order);
-        if best.as_ref().is_none_or(|best| peak < best.peak) {
-            best = Some(Placement {
-                offsets,
-                peak,
-                lower_bound,
-            });
-        }
-        if peak == lower_bound {
-            break;
-        }
-    }
-    best.unwrap_or(Placement {
-        offsets: Vec::new(),
-        peak: 0,
-        lower_bound,
+/// The largest sum of sizes alive at one time.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for an item that never lives.
+pub fn largest_live_sum(items: &[Item]) -> Result<usize, Error> {
+    Ok(tinpail_place::largest_live_sum(&problem(items)?) as usize)
+}
+
+/// Places `items` with at most `nodes` steps of search. The same items and nodes give the same offsets.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for an item that never lives.
+pub fn place(items: &[Item], nodes: u64) -> Result<Placement, Error> {
+    let solution = minimise(&problem(items)?, nodes);
+    let offsets = solution.offsets.iter().map(|offset| *offset as usize);
+    Ok(Placement {
+        offsets: offsets.collect(),
+        peak: solution.peak as usize,
+        lower_bound: solution.lower_bound as usize,
+        nodes: solution.nodes,
     })
-}
-
-/// Each item in `order` at the lowest offset that is free over its whole life.
-fn first_fit(items: &[Item], order: &[usize]) -> (Vec<usize>, usize) {
-    let mut offsets = vec![0; items.len()];
-    let mut placed: Vec<usize> = Vec::new();
-    let mut peak = 0;
-    for index in order.iter().copied() {
-        let item = &items[index];
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|other| items[**other].meets(item))
-            .map(|other| (offsets[*other], offsets[*other] + items[*other].size))
-            .collect();
-        taken.sort_unstable();
-        let mut offset = 0;
-        for (start, end) in taken {
-            if start >= offset + item.size {
-                break;
-            }
-            offset = offset.max(end);
-        }
-        offsets[index] = offset;
-        peak = peak.max(offset + item.size);
-        placed.push(index);
-    }
-    (offsets, peak)
 }

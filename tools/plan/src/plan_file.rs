@@ -113,8 +113,12 @@ pub struct ProgramReport {
     pub calls: usize,
     /// The transient bytes that the placement takes.
     pub peak_bytes: usize,
-    /// The largest live sum: no placement takes less.
+    /// No placement takes less: the largest live sum, or more where the search has proven it.
     pub lower_bound_bytes: usize,
+    /// Whether the peak is that bound.
+    pub optimal: bool,
+    /// Steps of the exact placement; 0 if a greedy order met the bound.
+    pub nodes: u64,
     pub placed: Vec<Placed>,
 }
 

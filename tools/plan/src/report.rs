@@ -12,12 +12,16 @@ pub fn table(file: &PlanFile) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "| bucket | inference B (bound) | training B (bound) | calls | plan B |\n\
+        "| bucket | inference B (bound, nodes) | training B (bound, nodes) | calls | plan B |\n\
          | --- | --- | --- | --- | --- |"
     );
     for bucket in &report.buckets {
         let cell = |program: &ProgramReport| {
-            format!("{} ({})", program.peak_bytes, program.lower_bound_bytes)
+            let bound = match program.optimal {
+                true => "optimal".into(),
+                false => format!("at least {}", program.lower_bound_bytes),
+            };
+            format!("{} ({bound}, {})", program.peak_bytes, program.nodes)
         };
         let train = bucket.train.as_ref();
         let _ = writeln!(

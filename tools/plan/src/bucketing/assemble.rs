@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::infer::{Shapes, infer};
 use crate::ir::{Code, Storage};
 use crate::lower::{Setting, lower};
-use crate::place::{Item, largest_live_sum, place};
+use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
     BucketNames, BucketReport, Named, Placed, PlanBuf, PlanFile, ProgramReport, Report,
 };
@@ -416,6 +416,8 @@ struct Draft {
     places: HashMap<usize, usize>,
     peak: usize,
     lower_bound: usize,
+    /// Steps of the exact placement.
+    nodes: u64,
 }
 
 /// A program that is ready for the tables.
@@ -454,6 +456,8 @@ impl Finished {
                 .count(),
             peak_bytes: 4 * draft.peak,
             lower_bound_bytes: 4 * draft.lower_bound,
+            optimal: draft.peak == draft.lower_bound,
+            nodes: draft.nodes,
             placed: placed.collect(),
         }
     }
@@ -482,11 +486,11 @@ impl<F> Maker<'_, F> {
             compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
         };
-        let infer = self.draft(lower(net, shapes, &setting, false)?);
+        let infer = self.draft(lower(net, shapes, &setting, false)?)?;
         if self.config.train == Train::None {
             return Ok([Some(infer), None]);
         }
-        let train = self.draft(lower(net, shapes, &setting, true)?);
+        let train = self.draft(lower(net, shapes, &setting, true)?)?;
         Ok([Some(infer), Some(train)])
     }
 
@@ -536,7 +540,7 @@ impl<F> Maker<'_, F> {
     }
 
     /// Places a program's buffers.
-    fn draft(&self, code: Code) -> Draft {
+    fn draft(&self, code: Code) -> Result<Draft, Error> {
         let aliases = if self.config.share_memory {
             alias::elide(&code)
         } else {
@@ -544,20 +548,25 @@ impl<F> Maker<'_, F> {
         };
         let lives = self.lives(&code, &aliases);
         let items: Vec<Item> = lives.values().copied().collect();
-        let (peak, offsets, lower_bound) = if self.config.share_memory {
-            let placement = place(&items);
-            (placement.peak, placement.offsets, placement.lower_bound)
+        let Placement {
+            offsets,
+            peak,
+            lower_bound,
+            nodes,
+        } = if self.config.share_memory {
+            place(&items, self.config.place_nodes)?
         } else {
-            one_after_the_other(&items)
+            one_after_the_other(&items)?
         };
-        Draft {
+        Ok(Draft {
             places: lives.keys().copied().zip(offsets).collect(),
             code,
             aliases,
             lives,
             peak,
             lower_bound,
-        }
+            nodes,
+        })
     }
 
     /// Rolls a program: with its buffers where they are, or stacked, if that takes fewer rows and, unless it may, no
@@ -726,12 +735,17 @@ impl<F> Maker<'_, F> {
 }
 
 /// Every buffer after the one before it: no memory is shared.
-fn one_after_the_other(items: &[Item]) -> (usize, Vec<usize>, usize) {
+fn one_after_the_other(items: &[Item]) -> Result<Placement, Error> {
     let mut offsets = Vec::new();
     let mut end = 0;
     for item in items {
         offsets.push(end);
         end += item.size;
     }
-    (end, offsets, largest_live_sum(items).0)
+    Ok(Placement {
+        offsets,
+        peak: end,
+        lower_bound: largest_live_sum(items)?,
+        nodes: 0,
+    })
 }

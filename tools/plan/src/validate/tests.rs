@@ -494,7 +494,7 @@ fn placed(code: &Code) -> (Vec<Option<usize>>, usize) {
         .filter(|buf| items[*buf].is_some())
         .collect();
     let wanted: Vec<Item> = items.iter().flatten().copied().collect();
-    let placement = place(&wanted);
+    let placement = place(&wanted, 1000).expect("items that live");
     let own: HashMap<usize, usize> = known.into_iter().zip(placement.offsets).collect();
     for buf in (0..code.bufs.len()).filter(|buf| is_transient(*buf)) {
         let root = root(buf);
