@@ -75,12 +75,17 @@ impl Table {
     /// # Errors
     ///
     /// The first row that is wrong, with its line.
-    pub fn read(from: impl Read) -> Result<Self, TableError> {
+    pub fn read(mut from: impl Read) -> Result<Self, TableError> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(|error| TableError {
+            line: 1,
+            fault: TableFault::Unreadable(error.to_string()),
+        })?;
         let mut reader = ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
             .trim(Trim::All)
-            .from_reader(from);
+            .from_reader(bytes.as_slice());
         let mut columns: Option<Columns> = None;
         let mut lines: HashMap<String, u64> = HashMap::new();
         let mut row_lines = Vec::new();
@@ -89,9 +94,8 @@ impl Table {
         let mut offsets = Vec::new();
         let mut record = StringRecord::new();
         loop {
-            let line = reader.position().line();
+            let line = line_after_blanks(&bytes, reader.position());
             let more = reader.read_record(&mut record);
-            let line = record.position().map_or(line, |position| position.line());
             let at = |fault| TableError { line, fault };
             if !more.map_err(|error| at(TableFault::Unreadable(error.to_string())))? {
                 break;
@@ -181,6 +185,13 @@ fn buffer(record: &StringRecord, columns: &Columns) -> Result<Buffer, TableFault
                 .collect::<Result<Vec<Gap>, TableFault>>()?,
         },
     })
+}
+
+/// The line of the next record: the reader stands before the blank lines that it skips.
+fn line_after_blanks(bytes: &[u8], position: &csv::Position) -> u64 {
+    let rest = bytes.iter().skip(position.byte() as usize);
+    let blank = rest.take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + blank.filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn number(text: &str, column: &'static str) -> Result<u64, TableFault> {
