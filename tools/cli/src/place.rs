@@ -12,7 +12,7 @@ use crate::files;
 use crate::hint::Hint;
 
 /// Steps of the search unless told otherwise: seconds, for a thousand buffers.
-const NODES: u64 = 100_000;
+const NODES: u64 = 300_000;
 
 #[derive(Args)]
 pub struct PlaceArgs {

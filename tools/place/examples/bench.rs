@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
         folders: Vec::new(),
-        nodes: 100_000,
+        nodes: 300_000,
         capacity: None,
         best: HashMap::new(),
     };
