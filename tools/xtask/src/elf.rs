@@ -68,3 +68,21 @@ fn sizes_of(data: &[u8], regions: &[Region]) -> Result<Vec<u64>> {
     }
     Ok(used)
 }
+
+/// Bytes of code and of constants that a program loads, wherever it is linked to.
+pub fn loaded(elf: &Path) -> Result<u64> {
+    let data = fs::read(elf).with_context(|| format!("cannot read {}", elf.display()))?;
+    loaded_of(&data).with_context(|| format!("cannot read {} as an ELF file", elf.display()))
+}
+
+fn loaded_of(data: &[u8]) -> Result<u64> {
+    let endian = LittleEndian;
+    let header = FileHeader32::<LittleEndian>::parse(data)?;
+    let sections = header.sections(endian, data)?;
+    let loaded = sections.iter().filter(|section| {
+        section.sh_flags(endian) & SHF_ALLOC != 0 && section.sh_type(endian) != SHT_NOBITS
+    });
+    Ok(loaded
+        .map(|section| u64::from(section.sh_size(endian)))
+        .sum())
+}

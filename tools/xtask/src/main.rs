@@ -28,6 +28,8 @@ enum Command {
     Setup(cmd::setup::Args),
     /// Run all tests: the host's, and the firmware's in QEMU
     Test(cmd::test::Args),
+    /// Measure what each optimizer, metric and operator adds to a firmware
+    Cost(cmd::cost::Args),
     /// Build the firmware, boot it on each emulated board and show what it does
     Demo,
     /// Count what inference and training take on each emulated core
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(args) => cmd::setup::run(&args),
         Command::Test(args) => cmd::test::run(&args),
+        Command::Cost(args) => cmd::cost::run(&args),
         Command::Demo => cmd::demo::run(),
         Command::Bench(args) => cmd::bench::run(&args),
     };

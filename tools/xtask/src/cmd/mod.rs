@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 pub mod bench;
+pub mod cost;
 pub mod demo;
 pub mod setup;
 pub mod test;
