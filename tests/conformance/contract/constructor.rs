@@ -48,17 +48,14 @@ fn network() -> Network {
 fn bad_state_name(mxnet: &Recorded) {
     assert_eq!(mxnet.raises(), "ValueError");
     mxnet.message_names("'nope'");
-    let error = network().state_names(["nope"]).err().expect("an error");
+    let error = network().state_names(["nope"]).expect_err("an error");
     assert!(matches!(error, Error::UnknownName { name, .. } if name == "nope"));
 }
 
 fn bad_fixed_name(mxnet: &Recorded) {
     assert_eq!(mxnet.raises(), "ValueError");
     mxnet.message_names("'nope'");
-    let error = network()
-        .fixed_param_names(["nope"])
-        .err()
-        .expect("an error");
+    let error = network().fixed_param_names(["nope"]).expect_err("an error");
     assert!(matches!(error, Error::UnknownName { name, .. } if name == "nope"));
 }
 
@@ -76,12 +73,12 @@ fn declared_as(data: &str, label: &str) -> Result<Network, Error> {
 fn bad_data_name(mxnet: &Recorded) {
     assert_eq!(mxnet.raises(), "ValueError");
     mxnet.message_names("'dta'");
-    let error = declared_as("dta", "softmax_label").err().expect("an error");
+    let error = declared_as("dta", "softmax_label").expect_err("an error");
     assert!(matches!(error, Error::UnknownName { name, .. } if name == "dta"));
 }
 
 fn bad_label_name(_: &Recorded) {
-    let error = declared_as("data", "lbl").err().expect("an error");
+    let error = declared_as("data", "lbl").expect_err("an error");
     assert!(matches!(error, Error::UnknownName { name, .. } if name == "lbl"));
 }
 

@@ -34,8 +34,5 @@ fn threshold_zero(mxnet: &Recorded) {
     assert_eq!(mxnet.raises(), "MXNetError");
     mxnet.message_names("threshold must be greater than 0");
     let error = quantise(&[1.0], &mut [0.0], 0.0, &mut [0]);
-    assert!(
-        matches!(error, Err(CodecError::Threshold { .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, Err(CodecError::Threshold)), "{error:?}");
 }
