@@ -43,18 +43,33 @@ struct Step {
 }
 
 /// What MXNet keeps for a parameter.
+///
+/// By way of a value: an untagged enum loses numbers where a crate of the workspace asks serde_json for
+/// `arbitrary_precision`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "serde_json::Value")]
 pub enum State {
-    None(()),
+    None,
     One(Tensor),
     Several(Vec<Option<Tensor>>),
+}
+
+impl TryFrom<serde_json::Value> for State {
+    type Error = serde_json::Error;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        Ok(match value {
+            serde_json::Value::Null => State::None,
+            serde_json::Value::Array(_) => State::Several(serde_json::from_value(value)?),
+            value => State::One(serde_json::from_value(value)?),
+        })
+    }
 }
 
 impl State {
     pub fn arrays(&self) -> Vec<&Tensor> {
         match self {
-            State::None(()) => Vec::new(),
+            State::None => Vec::new(),
             State::One(tensor) => vec![tensor],
             State::Several(tensors) => tensors.iter().flatten().collect(),
         }
