@@ -72,6 +72,7 @@ struct Head {
 }
 
 impl Head {
+    #[cfg(feature = "alloc")]
     const fn of(plan: &Plan<'_>) -> Self {
         Head {
             schema: plan.schema,
