@@ -77,6 +77,7 @@
 //! ```
 
 use crate::kernel::finite::finite;
+use crate::kernel::rows::{groups, groups_mut};
 
 /// Values in a word.
 pub const VALUES_PER_WORD: usize = 16;
@@ -130,10 +131,8 @@ pub fn quantise(
     check_threshold(threshold)?;
     check_words(gradient.len(), words)?;
     check_sums(gradient, residual)?;
-    let groups = gradient
-        .chunks(VALUES_PER_WORD)
-        .zip(residual.chunks_mut(VALUES_PER_WORD));
-    for (word, (gradient, residual)) in words.iter_mut().zip(groups) {
+    let pairs = groups(gradient, VALUES_PER_WORD).zip(groups_mut(residual, VALUES_PER_WORD));
+    for (word, (gradient, residual)) in words.iter_mut().zip(pairs) {
         *word = 0;
         for ((g, r), shift) in gradient.iter().zip(residual).zip(shifts()) {
             *r += g;
@@ -164,7 +163,7 @@ pub fn dequantise(
     check_threshold(threshold)?;
     check_words(out.len(), words)?;
     check_codes(words, out.len())?;
-    for (word, out) in words.iter().zip(out.chunks_mut(VALUES_PER_WORD)) {
+    for (word, out) in words.iter().zip(groups_mut(out, VALUES_PER_WORD)) {
         for (out, code) in out.iter_mut().zip(codes(*word)) {
             let value = match code {
                 PLUS => threshold,

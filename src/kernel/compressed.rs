@@ -3,6 +3,7 @@
 //! Fixed order: value by value; each is sent, then its weight moves.
 
 use crate::codec::{VALUES_PER_WORD, dequantise, quantise};
+use crate::kernel::rows::{groups, groups_mut};
 use crate::optim::{Optimizer, Overflow, Update};
 
 /// r += g; what is sent of it is taken from r and given to the optimizer in the place of g.
@@ -17,10 +18,8 @@ pub fn update<T: Optimizer>(
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
     let mut at = 0;
-    let groups = g
-        .chunks(VALUES_PER_WORD)
-        .zip(residual.chunks_mut(VALUES_PER_WORD));
-    for ((g, residual), w) in groups.zip(w.chunks_mut(VALUES_PER_WORD)) {
+    let pairs = groups(g, VALUES_PER_WORD).zip(groups_mut(residual, VALUES_PER_WORD));
+    for ((g, residual), w) in pairs.zip(groups_mut(w, VALUES_PER_WORD)) {
         let (mut word, mut sent) = ([0], [0.0; VALUES_PER_WORD]);
         let sent = sent.get_mut(..g.len()).unwrap_or(&mut []);
         quantise(g, residual, threshold, &mut word).map_err(|_| Overflow)?;

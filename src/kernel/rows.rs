@@ -1,8 +1,8 @@
 //! Rows of matrices without a path to a panic: where a slice is too short there are fewer rows.
 //!
-//! core's `chunks_exact`, `split_at` and `step_by` assert their arguments; these do not.
+//! core's `chunks_exact`, `split_at` and `step_by` assert their arguments, and `chunks` in a `zip` divides by its own; these do not.
 
-use core::iter::FusedIterator;
+use core::iter::{self, FusedIterator};
 use core::mem::take;
 
 /// The rows of a contiguous matrix, each of `width` values; none if `width` is 0.
@@ -19,6 +19,24 @@ pub fn rows_mut<T>(values: &mut [T], width: usize) -> RowsMut<'_, T> {
         rest: values,
         width,
     }
+}
+
+/// The values `width` at a time, the last ones too where they are fewer; none if `width` is 0.
+pub fn groups<T>(mut values: &[T], width: usize) -> impl Iterator<Item = &[T]> {
+    iter::from_fn(move || {
+        let width = width.min(values.len());
+        values.split_off(..width).filter(|group| !group.is_empty())
+    })
+}
+
+/// As [`groups`], for writing.
+pub fn groups_mut<T>(mut values: &mut [T], width: usize) -> impl Iterator<Item = &mut [T]> {
+    iter::from_fn(move || {
+        let width = width.min(values.len());
+        values
+            .split_off_mut(..width)
+            .filter(|group| !group.is_empty())
+    })
 }
 
 /// Row `index` of a contiguous matrix.

@@ -3,6 +3,8 @@
 //! this does not link. It is never run.
 #![no_std]
 #![no_main]
+// The sabotaged probe has nothing but a panic.
+#![cfg_attr(feature = "sabotage", allow(dead_code, unused_imports))]
 
 use core::cell::{Cell, RefCell};
 use core::hint::black_box;
@@ -318,37 +320,61 @@ fn initial_values<M: Model>(module: &mut BucketingModule<'_, M>, index: usize) -
 }
 
 /// Every kernel: nothing is known about the plan.
-fn registry<O: Optimizer>(optimizer: O) -> Option<f32> {
+fn registry<O: Optimizer>() -> Option<BucketingModule<'static, Registry<'static, O>>> {
     let plan: &Plan<'static> = black_box(&speaker::all_layers::PLAN);
     let model = || Registry::<O>::new(*plan);
     black_box(BucketingModule::bind_blank_words(model(), words()).is_ok());
-    let module = BucketingModule::bind_words(model(), words(), blob()).ok()?;
-    every_method(module, optimizer)
+    BucketingModule::bind_words(model(), words(), blob()).ok()
+}
+
+/// What an optimizer takes part in.
+fn training<O: Optimizer>(optimizer: O) -> Option<()> {
+    let mut module = registry()?;
+    let mut flash = Flash;
+    let slots = black_box(Slots {
+        first: 0,
+        second: 8192,
+        len: 8192,
+    });
+    module.init_optimizer(black_box(optimizer)).ok()?;
+    module.begin_num_update(black_box(3));
+    module.set_learning_rate(black_box(0.5)).ok()?;
+    let data = [Tensor::F32(words())];
+    let batch = black_box(Batch::new(BucketIndex(0), &data));
+    module.train_step(&batch).ok()?;
+    module.update().ok()?;
+    module.set_all_params(black_box(&[words()])).ok()?;
+    module.save_optimizer_states(&mut flash, slots).ok()?;
+    module.load_optimizer_states(&mut flash, slots).ok()
 }
 
 /// Every optimizer and every schedule.
-fn optimizers() -> Option<f32> {
+fn optimizers() -> Option<()> {
     let start = black_box(Start::default());
     let steps: &'static [u32] = black_box(&[2, 4]);
-    registry(Sgd::default())?;
-    registry(Nag::default())?;
-    registry(Adam::default())?;
-    registry(AdaGrad::default())?;
-    registry(AdaDelta::default())?;
-    registry(RmsProp::default())?;
-    registry(RmsPropCentered::default())?;
-    registry(Ftrl::default())?;
-    registry(Adamax::default())?;
-    registry(Nadam::default())?;
-    registry(Signum::default())?;
+    training(Nag::default())?;
+    training(Adam::default())?;
+    training(AdaGrad::default())?;
+    training(AdaDelta::default())?;
+    training(RmsProp::default())?;
+    training(RmsPropCentered::default())?;
+    training(Ftrl::default())?;
+    training(Adamax::default())?;
+    training(Nadam::default())?;
+    training(Signum::default())?;
     let factor = Factor::new(black_box(2), black_box(0.5), start).ok()?;
-    registry(Scheduled::new(Sgd::default(), factor))?;
+    training(Scheduled::new(Sgd::default(), factor))?;
     let factors = MultiFactor::new(steps, black_box(0.5), start).ok()?;
-    registry(Scheduled::with_base_lr(Adam::default(), factors))?;
+    training(Scheduled::with_base_lr(Sgd::default(), factors))?;
     let poly = Poly::new(black_box(9), black_box(2), black_box(0.0), start).ok()?;
-    registry(Scheduled::new(Nadam::default(), poly))?;
+    training(Scheduled::new(Sgd::default(), poly))?;
     let cosine = Cosine::new(black_box(9), black_box(0.0), start).ok()?;
-    registry(Scheduled::new(Ftrl::default(), cosine))
+    training(Scheduled::new(Sgd::default(), cosine))
+}
+
+/// Every method over every kernel.
+fn every_kernel() -> Option<f32> {
+    every_method(registry()?, Sgd::default())
 }
 
 /// A planned network, as users have it.
@@ -374,7 +400,8 @@ fn loaded() -> Option<f32> {
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    black_box((optimizers(), planned(), loaded()));
+    #[cfg(not(feature = "sabotage"))]
+    black_box((optimizers(), every_kernel(), planned(), loaded()));
     #[cfg(feature = "sabotage")]
     black_box(words()[black_box(3)]);
     loop {

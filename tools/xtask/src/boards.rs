@@ -72,24 +72,18 @@ impl Board {
         target: &str,
         features: &[&str],
     ) -> Result<Built> {
-        self.build_package(project, self.name, target, features, None)
+        self.build_package(project, self.name, target, features)
     }
 
-    /// [`Self::build`] for the binaries of another package in boards/, at another `opt-level` if one is given. (A profile
-    /// of its own would build every build script anew.)
+    /// [`Self::build`] for the binaries of another package in boards/.
     pub fn build_package(
         &'static self,
         project: &Project,
         package: &str,
         target: &str,
         features: &[&str],
-        opt_level: Option<&str>,
     ) -> Result<Built> {
         let mut cargo = process::cargo();
-        if let Some(opt_level) = opt_level {
-            let setting = format!("profile.release.opt-level={opt_level}");
-            cargo.args(["--config", &setting]);
-        }
         cargo
             .args(["build", "--bins", "--release"])
             .args(["--target", target, "--features", &features.join(",")])

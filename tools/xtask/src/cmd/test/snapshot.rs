@@ -131,7 +131,7 @@ fn count_heap(
 ) {
     let built = ui::step(
         &format!("Building the heap's firmware for {target}"),
-        || board.build_package(project, "heap", target, &[], None),
+        || board.build_package(project, "heap", target, &[]),
     );
     let result = built.and_then(|built| {
         let firmware = built.firmware.first().context("it has no binary")?;
