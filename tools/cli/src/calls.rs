@@ -61,7 +61,8 @@ pub fn lines(file: &PlanFile, bucket: Option<BucketIndex>) -> Vec<CallLine> {
     lines
 }
 
-fn phases(program: &Program) -> [(&'static str, Rows); 4] {
+/// The phases of a program, in the order in which they run.
+pub fn phases(program: &Program) -> [(&'static str, Rows); 4] {
     [
         ("forward", program.forward),
         ("backward", program.backward),

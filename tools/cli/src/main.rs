@@ -3,7 +3,7 @@
 //! ```text
 //! .params, .safetensors --convert--> blob            plan file, or MXNet's symbol.json files
 //!                          inspect: any of these       |
-//!                                       [network] -> PlanFile -> plan: what it costs and what it calls
+//!                                       [network] -> PlanFile -> plan: what it costs and what it calls, [picture]
 //! .csv of buffers --place--> .csv with offsets
 //! .npz, .json --[input]-> [fit] --------------------> run: predicts through the device's own executor
 //!                                                    train: trains through it, over tinpail-host
@@ -27,6 +27,7 @@ mod network;
 mod npy;
 mod npz;
 mod outputs;
+mod picture;
 mod place;
 mod plan;
 mod run;

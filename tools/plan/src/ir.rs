@@ -4,6 +4,8 @@
 //! [`Kernel::Copy`] followed by the call on the copy. Sharing memory is left to [`crate::alias`], which
 //! elides copies, and to [`crate::place`].
 
+use std::collections::BTreeMap;
+
 use tinpail::plan::Kernel;
 
 /// Index of a buffer in [`Code::bufs`].
@@ -94,6 +96,8 @@ pub struct Code {
     pub input_grads: Vec<View>,
     /// Elements of each head gradient that backward takes.
     pub head_grads: Vec<usize>,
+    /// For people: the shapes of transient buffers that have one.
+    pub shapes: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Code {

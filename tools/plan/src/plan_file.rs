@@ -95,16 +95,43 @@ pub struct BucketNames {
     pub output_shapes: Vec<Named>,
 }
 
+/// What a buffer of a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BufferKind {
+    /// A value of the forward pass that no later phase reads.
+    Activation,
+    /// A value of the forward pass that backward or update reads, or turns into a delta in its place.
+    Saved,
+    /// Made by backward: the gradient of a value.
+    Delta,
+    /// The gradient of a parameter, summed in update.
+    Gradient,
+    /// Of one call alone.
+    Scratch,
+    /// What `get_outputs` lends.
+    Output,
+    /// What `get_input_grads` lends.
+    InputGradient,
+}
+
 /// A buffer of a program as placed: what a picture of the arena shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     pub name: String,
+    /// (elements,) where nothing more is known.
+    pub shape: Vec<usize>,
+    pub kind: BufferKind,
     /// First element in the arena.
     pub offset: usize,
     /// Elements.
     pub len: usize,
-    /// First and one past the last call that uses it.
+    /// First and one past the last call that uses it, counted over the calls of the program as they run, turns of loops
+    /// one by one. What stays readable after the last call ends one past the number of calls.
     pub calls: (usize, usize),
+    /// The row of the buffer in whose memory it lies, because a copy was elided. Without one it has memory of its own,
+    /// and `calls` covers all that lie in it.
+    pub within: Option<usize>,
 }
 
 /// What one program costs. Bytes of the transient part of the arena.
@@ -164,7 +191,7 @@ pub struct PlanFile {
 }
 
 /// What a plan file begins with.
-const MAGIC: [u8; 8] = *b"tinplan2";
+const MAGIC: [u8; 8] = *b"tinplan3";
 
 impl PlanFile {
     /// The file's bytes.

@@ -5,6 +5,7 @@ mod convert;
 mod errors;
 mod golden;
 mod inspect;
+mod picture;
 mod place;
 mod plan;
 mod speaker;

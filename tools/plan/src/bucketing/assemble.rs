@@ -8,6 +8,7 @@ use tinpail::recipe::{Recipe, VERSION};
 
 use super::arguments::Arguments;
 use super::loose::{LooseCall, LooseProgram, LooseStep, roll};
+use super::placed::placed;
 use super::tables::{LooseBucket, Tables};
 use super::{Bucketing, Compression, GradReq, Roll};
 use crate::alias::{self, Aliases};
@@ -17,7 +18,7 @@ use crate::ir::{Code, Storage};
 use crate::lower::{Setting, lower};
 use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
-    BucketNames, BucketReport, Named, Placed, PlanBuf, PlanFile, ProgramReport, Report,
+    BucketNames, BucketReport, Named, PlanBuf, PlanFile, ProgramReport, Report,
 };
 use crate::ports::port_kind;
 use crate::report;
@@ -443,12 +444,6 @@ impl Finished {
 
     fn report(&self) -> ProgramReport {
         let draft = &self.draft;
-        let placed = draft.lives.iter().map(|(buf, item)| Placed {
-            name: draft.code.bufs[*buf].name.clone(),
-            offset: self.base + draft.places[buf],
-            len: item.size,
-            calls: (item.lower, item.upper),
-        });
         let instrs = draft.code.instrs.iter();
         ProgramReport {
             calls: instrs
@@ -458,7 +453,7 @@ impl Finished {
             lower_bound_bytes: 4 * draft.lower_bound,
             optimal: draft.peak == draft.lower_bound,
             nodes: draft.nodes,
-            placed: placed.collect(),
+            placed: placed(&draft.code, &draft.aliases, &draft.lives, &self.offsets),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod assemble;
 mod loose;
+mod placed;
 mod tables;
 
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,7 @@ mod norm;
 mod rnn;
 mod sequence;
 mod shape;
+mod shapes;
 mod terms;
 mod window;
 
@@ -534,7 +535,7 @@ impl<'n> Lowering<'n> {
         self.grads.insert(sym, sum);
     }
 
-    fn finish(self) -> Result<Code, Error> {
+    fn finish(mut self) -> Result<Code, Error> {
         for instr in &self.code.instrs {
             for (at, view) in instr.operands.iter().enumerate() {
                 let later = &instr.operands[at + 1..];
@@ -556,6 +557,7 @@ impl<'n> Lowering<'n> {
                 }
             }
         }
+        self.code.shapes = self.buffer_shapes();
         Ok(self.code)
     }
 }
