@@ -1,12 +1,12 @@
-//! What a firmware takes of each memory region.
+//! What a firmware takes of each memory region, and which functions are in it.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use object::{
     LittleEndian,
-    elf::{FileHeader32, PT_LOAD, SHF_ALLOC, SHT_NOBITS},
-    read::elf::{FileHeader, ProgramHeader, SectionHeader},
+    elf::{FileHeader32, PT_LOAD, SHF_ALLOC, SHT_NOBITS, SHT_SYMTAB, STT_FUNC},
+    read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym},
 };
 
 use crate::memory::Region;
@@ -85,4 +85,24 @@ fn loaded_of(data: &[u8]) -> Result<u64> {
     Ok(loaded
         .map(|section| u64::from(section.sh_size(endian)))
         .sum())
+}
+
+/// The mangled names of a program's functions.
+pub fn functions(elf: &Path) -> Result<Vec<String>> {
+    let data = fs::read(elf).with_context(|| format!("cannot read {}", elf.display()))?;
+    functions_of(&data).with_context(|| format!("cannot read {} as an ELF file", elf.display()))
+}
+
+fn functions_of(data: &[u8]) -> Result<Vec<String>> {
+    let endian = LittleEndian;
+    let header = FileHeader32::<LittleEndian>::parse(data)?;
+    let sections = header.sections(endian, data)?;
+    let symbols = sections.symbols(endian, data, SHT_SYMTAB)?;
+    let functions = symbols.iter().filter(|symbol| symbol.st_type() == STT_FUNC);
+    functions
+        .map(|symbol| {
+            let name = symbol.name(endian, symbols.strings())?;
+            Ok(String::from_utf8_lossy(name).into_owned())
+        })
+        .collect()
 }

@@ -1,10 +1,12 @@
 //! `cargo xtask cost`: what each optimizer, metric and operator adds to a firmware's flash. Writes the table of
 //! `boards/cost/README.md`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{elf, process, project::Project, setup, ui};
 
@@ -94,6 +96,25 @@ const OPERATORS: &[&str] = &[
     "MakeLoss",
 ];
 
+/// The modules of tinpail that a base has functions of, at most: what it uses. (Kernels that are inlined have no function.)
+const OF_INFERENCE: &[&str] = &[
+    "arena",
+    "blob",
+    "error",
+    "exec",
+    "kernel",
+    "kernel::call",
+    "kernel::dense",
+    "kernel::finite",
+    "kernel::rows",
+    "kernel::softmax",
+    "math",
+    "model",
+    "module",
+    "plan",
+];
+const OF_TRAINING: &[&str] = &["optim", "optim::common", "optim::sgd", "optim::states"];
+
 /// What stands before and after the table in the file.
 const MARKS: [&str; 2] = ["<!-- table -->\n", "<!-- end -->\n"];
 
@@ -105,7 +126,9 @@ pub fn run(args: &Args) -> Result<()> {
         only.is_none_or(|part| name.contains(part))
     };
     let inference = flash(&project, "base/inference")?;
+    uses_only(&project, OF_INFERENCE)?;
     let training = flash(&project, "base/training")?;
+    uses_only(&project, &[OF_INFERENCE, OF_TRAINING].concat())?;
     let mut table = format!(
         "| base | bytes of flash |\n| --- | ---: |\n\
          | a program that predicts: two dense layers, softmax | {inference} |\n\
@@ -145,14 +168,78 @@ fn flash(project: &Project, subject: &str) -> Result<u64> {
         let mut cargo = process::cargo();
         cargo
             .args(["build", "--quiet", "--release", "--package", "cost"])
+            .args(["--config", "profile.release.debug=0"])
             .args(["--target", TARGET, "--target-dir"])
             .arg(&project.boards_target)
             .env("TINPAIL_COST", subject)
             .current_dir(project.boards().join("cost"));
         process::run(&mut cargo)?;
-        let release = project.boards_target.join(TARGET).join("release");
-        elf::loaded(&release.join("cost"))
+        elf::loaded(&program(project))
     })
+}
+
+/// What was built last.
+fn program(project: &Project) -> PathBuf {
+    let release = project.boards_target.join(TARGET).join("release");
+    release.join("cost")
+}
+
+/// That the program which was built last has functions of these modules of tinpail and of no other: what is not used
+/// takes nothing.
+fn uses_only(project: &Project, expected: &[&str]) -> Result<()> {
+    let functions = elf::functions(&program(project))?;
+    let modules: BTreeSet<String> = functions.iter().filter_map(|name| module(name)).collect();
+    ensure!(!modules.is_empty(), "the program has no symbols");
+    let other: Vec<_> = modules
+        .iter()
+        .filter(|module| !expected.contains(&module.as_str()))
+        .collect();
+    ensure!(
+        other.is_empty(),
+        "the base has functions of {other:?}, which it does not use"
+    );
+    Ok(())
+}
+
+/// The module, two levels deep, of a function or of the type whose method it is, from its mangled name: a path there
+/// is names after their lengths, or names with two dots between them.
+fn module(mangled: &str) -> Option<String> {
+    let names = match mangled.split_once("tinpail..") {
+        Some((_, path)) => dotted(path),
+        None => counted(mangled.split_once("7tinpail")?.1),
+    };
+    // The last one is the function's own, and a type's is no module's.
+    let (_, path) = names.split_last()?;
+    let modules = path.iter().take(2);
+    let modules: Vec<_> = modules
+        .take_while(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .copied()
+        .collect();
+    Some(modules.join("::")).filter(|path| !path.is_empty())
+}
+
+/// `optim..sgd..Sgd$u20$as...`
+fn dotted(path: &str) -> Vec<&str> {
+    let end = path.find('$').unwrap_or(path.len());
+    path[..end].split("..").collect()
+}
+
+/// `4exec3run17h09ac...`, the hash left out.
+fn counted(mut path: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    loop {
+        let digits = path.len() - path.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let len = path[..digits].parse::<usize>();
+        let Some(name) = len.ok().and_then(|len| path.get(digits..digits + len)) else {
+            break;
+        };
+        let is_hash = name.len() == 17 && name.starts_with('h');
+        if !is_hash {
+            names.push(name);
+        }
+        path = &path[digits + name.len()..];
+    }
+    names
 }
 
 fn write_table(project: &Project, table: &str) -> Result<()> {
@@ -164,4 +251,20 @@ fn write_table(project: &Project, table: &str) -> Result<()> {
     };
     let text = format!("{head}{start}{table}{end}{tail}");
     fs::write(&path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::module;
+
+    #[test]
+    fn modules_of_mangled_names() {
+        let module = |name| module(name).unwrap_or_default();
+        assert_eq!(module("_ZN7tinpail4exec3run17h09ac487594f1c9a9E"), "exec");
+        let nested = "_ZN7tinpail6kernel4call6update16apply_compressed17hf07daf9171da2401E";
+        assert_eq!(module(nested), "kernel::call");
+        let method = "_ZN71_$LT$tinpail..optim..sgd..Sgd$u20$as$u20$tinpail..optim..Optimizer$GT$5apply17h402e4d78920e12c6E";
+        assert_eq!(module(method), "optim::sgd");
+        assert_eq!(module("_ZN4core3fmt5write17h402e4d78920e12c6E"), "");
+    }
 }
