@@ -47,7 +47,8 @@ fn run() -> Option<f64> {
         module.init_optimizer(black_box(Default::default())).ok()?;
         module.train_step(&batch).ok()?;
     }
-    metric::measure(labels, values, module.get_outputs(0).ok()?)
+    // Not the batch's own, whose lengths forward has proved to the compiler.
+    metric::measure(opaque(&[1]), opaque(&[0.5]), module.get_outputs(0).ok()?)
 }
 
 #[unsafe(no_mangle)]
