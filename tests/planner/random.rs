@@ -1,7 +1,7 @@
 //! Any network of the supported operators is planned: the validator accepts the plan, sharing memory changes
 //! no bit, nor do loops, a fused update gives the bits of held gradients, and the numbers are those of the interpreter.
 //!
-//! `TINPAIL_CASES` sets the number of networks. The cases are the same in every run.
+//! `TINPAIL_CASES` sets the number of networks, `TINPAIL_SEED` which: the cases of a seed are the same in every run.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
@@ -64,9 +64,26 @@ fn for_cases(
         max_global_rejects: 1 << 20,
         ..Config::default()
     };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let rng = match std::env::var("TINPAIL_SEED") {
+        Err(_) => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("TINPAIL_SEED is a number");
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&seed.to_le_bytes());
+            TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+        }
+    };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&strategy(nodes), |case| check(&case));
+    let begun = std::time::Instant::now();
+    let passed = std::cell::Cell::new(0u32);
+    let outcome = runner.run(&strategy(nodes), |case| {
+        check(&case)?;
+        passed.set(passed.get() + 1);
+        if passed.get().is_multiple_of(10_000) {
+            eprintln!("{} networks, {:.0?}", passed.get(), begun.elapsed());
+        }
+        Ok(())
+    });
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
