@@ -181,6 +181,9 @@ kernels! {
     Scatter: [Read src, Update dst],
     SwapAxes: [Read src, Write dst],
     Fill: [Write dst],
+    /// The nearest f16, two to a word.
+    ToF16: [Read src, Write dst],
+    FromF16: [Read src, Write dst],
     AddAssign: [Read src, Update dst],
     SubAssign: [Read src, Update dst],
     MulAssign: [Read src, Update dst],
@@ -208,6 +211,10 @@ kernels! {
     DenseBackwardData: [Read delta, Read w, Write dx],
     DenseGrad: [Read delta, Read x0, Read x1, Update dw],
     DenseUpdate: [Read delta, Read x0, Read x1, Update w, Update m, Write tile],
+    /// `x1` is f16.
+    DenseGradF16: [Read delta, Read x0, Read x1, Update dw, Write row],
+    /// `x1` is f16.
+    DenseUpdateF16: [Read delta, Read x0, Read x1, Update w, Update m, Write strip],
     BiasGrad: [Read delta, Update db],
     BiasUpdate: [Read delta, Update b, Update m],
     ConvolutionForward: [Read x, Read w, Read b, Write y],
@@ -236,10 +243,20 @@ kernels! {
     EmbeddingUpdate: [Read tokens, Read dy, Update w, Update m, Write tile],
     RnnForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Write sums, Write h],
     RnnBackward: [Read dh_all, Read h, Read wh, Update dh, Write delta],
+    /// `h` is f16.
+    RnnBackwardF16: [Read dh_all, Read h, Read wh, Update dh, Write delta],
     LstmForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Read c0, Write gates, Write c, Write h],
     LstmBackward: [Read dh_all, Read c, Read c0, Read wh, Update gates, Update dh, Update dc],
+    /// `gates` and `stored` are f16; `c` is the last one.
+    LstmForwardF16: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Read c0, Write gates, Write stored, Write c, Write h],
+    /// `gates` are f16 in, f32 out.
+    LstmBackwardF16: [Read dh_all, Read c0, Read wh, Update gates, Update dh, Update dc],
     GruForward: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Write gates, Write h],
     GruBackward: [Read dh_all, Read h, Read h0, Read wh, Update gates, Update dh],
+    /// `gates` and `stored` are f16.
+    GruForwardF16: [Read x, Read wi, Read bi, Read wh, Read bh, Read h0, Write gates, Write stored, Write h],
+    /// `stored` is f16, `gates` are f16 in, f32 out.
+    GruBackwardF16: [Read dh_all, Read stored, Read h0, Read wh, Update gates, Update dh],
     SequenceLastForward: [Read x, Read lengths, Write y],
     SequenceLastBackward: [Read dy, Read lengths, Write dx],
     SequenceMask: [Read lengths, Update y],
@@ -261,6 +278,7 @@ kernels! {
     MakeLossValid: [Read x, Write dx],
     /// Fails, before anything is committed, if a value is not finite.
     CheckFinite: [Read x],
+    CheckFiniteF16: [Read x],
     /// The optimizer over a parameter whose gradient lies in a buffer (or is zero: left out).
     Apply: [Read g, Update w, Update m],
     /// The same with what 2-bit compression sends of the gradient.

@@ -207,7 +207,7 @@ fn axpy_all(factors: &mut Column<'_, f32>, mut x: Rows<'_, f32>, y: &mut [f32]) 
 }
 
 /// y += a x
-pub(super) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += a * x;
     }

@@ -83,7 +83,7 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     }
 }
 
-fn cell_forward(
+pub(super) fn cell_forward(
     hidden: usize,
     math: Math,
     gates: &mut [f32], // [4H] sums in, r, z, n activated out; q
@@ -149,7 +149,8 @@ pub fn backward(dims: Dims, io: Backward<'_>) {
             add_assign(io.dh, dh_now);
         }
         for (gates, dh) in rows_mut(gates, gate_len).zip(rows_mut(io.dh, hidden)) {
-            cell_backward(hidden, gates, h_before.next().unwrap_or(&[]), dh);
+            let before = h_before.next().unwrap_or(&[]).iter().copied();
+            cell_backward(hidden, gates, before, dh);
             let (r_z, n_q) = split(gates, two);
             let (_, q) = split(n_q, hidden);
             reset_update.backward_row(r_z, wh_gates, dh);
@@ -158,18 +159,17 @@ pub fn backward(dims: Dims, io: Backward<'_>) {
     }
 }
 
-fn cell_backward(
+pub(super) fn cell_backward(
     hidden: usize,
-    gates: &mut [f32], // [4H] r, z, n, q in, deltas out
-    h_before: &[f32],  // [H], or empty for zeros
-    dh: &mut [f32],    // [H] of this step in, what passes by the gates out
+    gates: &mut [f32],                       // [4H] r, z, n, q in, deltas out
+    mut h_before: impl Iterator<Item = f32>, // [H], or none for zeros
+    dh: &mut [f32],                          // [H] of this step in, what passes by the gates out
 ) {
     let Some([r, z, n, q]) = four_mut(gates, hidden) else {
         return;
     };
-    let mut h_before = h_before.iter();
     for ((((r, z), n), q), dh) in r.iter_mut().zip(z).zip(n).zip(q).zip(dh) {
-        let h_before = h_before.next().copied().unwrap_or(0.0);
+        let h_before = h_before.next().unwrap_or(0.0);
         let dn = *dh * (1.0 - *z) * tanh_slope(*n);
         let dr = dn * *q * sigmoid_slope(*r);
         let dz = *dh * (h_before - *n) * sigmoid_slope(*z);

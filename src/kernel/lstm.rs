@@ -73,7 +73,7 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     }
 }
 
-fn cell_forward(
+pub(super) fn cell_forward(
     hidden: usize,
     math: Math,
     gates: &mut [f32], // [4H] sums in, activated out

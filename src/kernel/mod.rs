@@ -18,6 +18,7 @@ pub mod elementwise;
 pub mod embedding;
 pub mod finite;
 pub mod gru;
+pub mod half;
 pub mod layout;
 pub mod leaky;
 pub mod lstm;

@@ -64,7 +64,7 @@ pub fn bias_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-fn strided(values: &[f32], first: usize, stride: usize) -> Strided<'_> {
+pub(super) fn strided(values: &[f32], first: usize, stride: usize) -> Strided<'_> {
     Strided {
         values,
         first,

@@ -4,6 +4,7 @@
 //! | kernel | integers |
 //! | --- | --- |
 //! | Fill | value bits |
+//! | FromF16 | the first f16 of src that is read |
 //! | Gather, Scatter | blocks, elements of each, first, stride (of the strided side) |
 //! | SwapAxes | P, A, M, B, Q |
 //! | Scalar | [`ScalarKind`], scalar bits |
@@ -13,8 +14,8 @@
 //! | Elu* | alpha bits, scale bits |
 //! | Prelu* | C, inner |
 //! | DenseForward | K, O |
-//! | DenseBackwardData, DenseGrad | K, O, first, stride of delta |
-//! | DenseUpdate | K, O, first, stride, parameter, part |
+//! | DenseBackwardData, DenseGrad, DenseGradF16 | K, O, first, stride of delta |
+//! | DenseUpdate, DenseUpdateF16 | K, O, first, stride, parameter, part |
 //! | BiasGrad; BiasUpdate | O, first, stride; parameter, part |
 //! | Convolution*; ConvolutionUpdate | C/G, F/G, G, then the height's input, output, kernel, stride, pad and dilate, then the width's; parameter, part |
 //! | ChannelGrad; ChannelUpdate | C, I; parameter, part |
@@ -25,9 +26,9 @@
 //! | Lrn* | C, I, nsize, alpha bits, beta bits, knorm bits |
 //! | EmbeddingForward, EmbeddingGrad; EmbeddingUpdate | D; parameter, part |
 //! | RnnForward | N, D, H, keep, mode |
-//! | RnnBackward | N, D, H, mode |
-//! | LstmForward, GruForward | N, D, H, keep |
-//! | LstmBackward, GruBackward | N, D, H |
+//! | RnnBackward, RnnBackwardF16 | N, D, H, mode |
+//! | LstmForward, LstmForwardF16, GruForward, GruForwardF16 | N, D, H, keep |
+//! | LstmBackward, LstmBackwardF16, GruBackward, GruBackwardF16 | N, D, H |
 //! | SequenceLast*, SequenceReverse; SequenceMask | T, N, C, axis; value bits |
 //! | Mean*, Sum, Repeat | axis, inner |
 //! | Dropout | stream, p bits |
@@ -44,6 +45,7 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod embedding;
+mod half;
 mod layout;
 mod leaky;
 mod loss;
@@ -57,6 +59,7 @@ pub use convolution::*;
 pub use dense::*;
 pub use elementwise::*;
 pub use embedding::*;
+pub use half::*;
 pub use layout::*;
 pub use leaky::*;
 pub use loss::*;
@@ -101,6 +104,8 @@ adapters! {
     Scatter => scatter,
     SwapAxes => swap_axes,
     Fill => fill,
+    ToF16 => to_f16,
+    FromF16 => from_f16,
     AddAssign => add_assign,
     SubAssign => sub_assign,
     MulAssign => mul_assign,
@@ -127,6 +132,8 @@ adapters! {
     DenseBackwardData => dense_backward_data,
     DenseGrad => dense_grad,
     DenseUpdate => dense_update,
+    DenseGradF16 => dense_grad_f16,
+    DenseUpdateF16 => dense_update_f16,
     BiasGrad => bias_grad,
     BiasUpdate => bias_update,
     ConvolutionForward => convolution_forward,
@@ -154,10 +161,15 @@ adapters! {
     EmbeddingUpdate => embedding_update,
     RnnForward => rnn_forward,
     RnnBackward => rnn_backward,
+    RnnBackwardF16 => rnn_backward_f16,
     LstmForward => lstm_forward,
     LstmBackward => lstm_backward,
+    LstmForwardF16 => lstm_forward_f16,
+    LstmBackwardF16 => lstm_backward_f16,
     GruForward => gru_forward,
     GruBackward => gru_backward,
+    GruForwardF16 => gru_forward_f16,
+    GruBackwardF16 => gru_backward_f16,
     SequenceLastForward => sequence_last_forward,
     SequenceLastBackward => sequence_last_backward,
     SequenceMask => sequence_mask,
@@ -177,6 +189,7 @@ adapters! {
     MaeRegressionBackward => mae_regression_backward,
     MakeLossValid => make_loss_valid,
     CheckFinite => check_finite,
+    CheckFiniteF16 => check_finite_f16,
     Apply => apply,
     ApplyCompressed => apply_compressed,
 }

@@ -106,7 +106,7 @@ pub fn gru_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-fn dims(batch: u32, inputs: u32, hidden: u32, keep: Keep) -> Dims {
+pub(super) fn dims(batch: u32, inputs: u32, hidden: u32, keep: Keep) -> Dims {
     Dims {
         batch: size(batch),
         inputs: size(inputs),
@@ -115,7 +115,7 @@ fn dims(batch: u32, inputs: u32, hidden: u32, keep: Keep) -> Dims {
     }
 }
 
-fn weights([wi, bi, wh, bh]: [&[f32]; 4]) -> Weights<'_> {
+pub(super) fn weights([wi, bi, wh, bh]: [&[f32]; 4]) -> Weights<'_> {
     Weights { wi, bi, wh, bh }
 }
 
@@ -128,7 +128,7 @@ pub const fn keep_number(keep: Keep) -> u32 {
     }
 }
 
-const fn keep(number: u32) -> Result<Keep, Fault> {
+pub(super) const fn keep(number: u32) -> Result<Keep, Fault> {
     match number {
         0 => Ok(Keep::All),
         1 => Ok(Keep::Outputs),

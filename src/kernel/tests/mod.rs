@@ -5,6 +5,7 @@
 
 mod dense;
 mod embedding;
+mod half;
 mod loss;
 mod recurrent;
 mod shape;

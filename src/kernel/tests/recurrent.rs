@@ -42,7 +42,7 @@ impl Num for f64 {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Cell {
+pub(super) enum Cell {
     Relu,
     Tanh,
     Lstm,
@@ -59,7 +59,7 @@ impl Cell {
     }
 
     /// Gate values kept for each hidden unit.
-    fn kept(self) -> usize {
+    pub fn kept(self) -> usize {
         match self {
             Cell::Relu | Cell::Tanh => 1,
             Cell::Lstm | Cell::Gru => 4,
@@ -68,20 +68,20 @@ impl Cell {
 }
 
 /// x, wi, bi, wh, bh, h0, c0
-type Operands<T> = [Vec<T>; 7];
+pub(super) type Operands<T> = [Vec<T>; 7];
 
 #[derive(Clone, Copy, Debug)]
-struct Case {
-    cell: Cell,
-    t: usize,
-    n: usize,
-    d: usize,
-    h: usize,
-    initial: bool,
+pub(super) struct Case {
+    pub cell: Cell,
+    pub t: usize,
+    pub n: usize,
+    pub d: usize,
+    pub h: usize,
+    pub initial: bool,
 }
 
 impl Case {
-    fn operands(self, v: &mut Values) -> Operands<f32> {
+    pub fn operands(self, v: &mut Values) -> Operands<f32> {
         let Self { t, n, d, h, .. } = self;
         let g = self.cell.gates() * h;
         let state = if self.initial { n * h } else { 0 };
@@ -155,7 +155,7 @@ impl Case {
         (all, c)
     }
 
-    fn dims(self, keep: Keep) -> Dims {
+    pub fn dims(self, keep: Keep) -> Dims {
         Dims {
             batch: self.n,
             inputs: self.d,
@@ -165,7 +165,7 @@ impl Case {
     }
 
     /// gates, c and h after the kernel's forward.
-    fn forward(self, keep: Keep, [x, wi, bi, wh, bh, h0, c0]: &Operands<f32>) -> [Vec<f32>; 3] {
+    pub fn forward(self, keep: Keep, [x, wi, bi, wh, bh, h0, c0]: &Operands<f32>) -> [Vec<f32>; 3] {
         let Self {
             cell,
             t,
@@ -232,24 +232,23 @@ impl Case {
         [gates, c, h]
     }
 
-    /// The gradients of all operands, by the kernels, put together as the planner does.
-    fn backward(
+    /// The deltas, dh0 and dc0 by the kernels.
+    pub fn deltas(
         self,
         operands: &Operands<f32>,
         [gates, c, h]: &[Vec<f32>; 3],
         dh_all: &[f32],
         dh: &[f32],
         dc: &[f32],
-    ) -> Operands<f32> {
+    ) -> [Vec<f32>; 3] {
         let Self {
             cell,
             t,
             n,
-            d,
             h: hidden,
             ..
         } = self;
-        let [x, wi, _, wh, _, h0, c0] = operands;
+        let [_, _, _, wh, _, h0, c0] = operands;
         let (mut dh, mut dc) = (dh.to_vec(), dc.to_vec());
         let mut deltas = gates.clone();
         let (dims, math) = (self.dims(Keep::All), Math::default());
@@ -298,6 +297,29 @@ impl Case {
             ),
         }
 
+        [deltas, dh, dc]
+    }
+
+    /// The gradients of all operands, by the kernels, put together as the planner does.
+    fn backward(
+        self,
+        operands: &Operands<f32>,
+        kept: &[Vec<f32>; 3],
+        dh_all: &[f32],
+        dh: &[f32],
+        dc: &[f32],
+    ) -> Operands<f32> {
+        let Self {
+            cell,
+            t,
+            n,
+            d,
+            h: hidden,
+            ..
+        } = self;
+        let [x, wi, _, _, _, h0, _] = operands;
+        let [deltas, dh, dc] = self.deltas(operands, kept, dh_all, dh, dc);
+        let [_, _, h] = kept;
         let stride = cell.kept() * hidden;
         let g = cell.gates() * hidden;
         let columns = |first| Strided {
@@ -341,7 +363,7 @@ impl Case {
     }
 }
 
-fn cases(t: usize, size: usize) -> impl Strategy<Value = Case> {
+pub(super) fn cases(t: usize, size: usize) -> impl Strategy<Value = Case> {
     let cell = prop_oneof![
         Just(Cell::Relu),
         Just(Cell::Tanh),

@@ -23,6 +23,7 @@ pub mod infer;
 mod ir;
 pub mod json;
 mod lower;
+mod narrow;
 pub mod place;
 pub mod plan_file;
 mod ports;
@@ -33,7 +34,7 @@ pub mod symbol;
 mod validate;
 
 pub use bucketing::{
-    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Roll, Train,
+    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Roll, Saved, Train,
 };
 pub use error::Error;
 pub use plan_file::PlanFile;

@@ -1,6 +1,6 @@
 //! From a configuration to a plan file: every bucket through every stage.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tinpail::blob::align_words;
 use tinpail::plan::{Home, Param, ParamKind, Port, PortKind, Space, Span, Train};
@@ -10,12 +10,13 @@ use super::arguments::Arguments;
 use super::loose::{LooseCall, LooseProgram, LooseStep, roll};
 use super::placed::placed;
 use super::tables::{LooseBucket, Tables};
-use super::{Bucketing, Compression, GradReq, Roll};
+use super::{Bucketing, Compression, GradReq, Roll, Saved};
 use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
-use crate::ir::{Code, Storage};
+use crate::ir::{BufId, Code, Storage};
 use crate::lower::{Setting, lower};
+use crate::narrow::{candidates, narrow};
 use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
     BucketNames, BucketReport, Named, PlanBuf, PlanFile, ProgramReport, Report,
@@ -249,6 +250,9 @@ fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
             );
         }
     }
+    if config.saved != Saved::F32 && config.train == Train::None {
+        return wrong("saved_activations needs a plan that trains");
+    }
     if config.inputs_need_grad && config.train == Train::None {
         return wrong("inputs_need_grad needs a plan that trains");
     }
@@ -400,6 +404,9 @@ impl Persistent {
     }
 }
 
+/// With more values that could be stored as f16 it is all of them or none.
+const NARROW_TRIALS: usize = 100;
+
 struct Maker<'c, F> {
     config: &'c Bucketing<F>,
     arguments: &'c Arguments,
@@ -480,13 +487,45 @@ impl<F> Maker<'_, F> {
             grad_add: &grad_add,
             compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
+            saved: self.config.saved,
         };
         let infer = self.draft(lower(net, shapes, &setting, false)?)?;
         if self.config.train == Train::None {
             return Ok([Some(infer), None]);
         }
-        let train = self.draft(lower(net, shapes, &setting, true)?)?;
+        let mut train = lower(net, shapes, &setting, true)?;
+        if self.config.saved == Saved::F16 {
+            train = self.narrowed(train)?;
+        }
+        let train = self.draft(train)?;
         Ok([Some(infer), Some(train)])
+    }
+
+    /// The training program with those values stored as f16 that make it smaller: a value of the f32 program that is not
+    /// needed where the most lives is left alone.
+    fn narrowed(&self, code: Code) -> Result<Code, Error> {
+        let peak = |which: &BTreeSet<BufId>| -> Result<usize, Error> {
+            let code = narrow(&code, which);
+            let lives = self.lives(&code, &alias::elide(&code));
+            let items: Vec<Item> = lives.values().copied().collect();
+            largest_live_sum(&items)
+        };
+        let mut which = candidates(&code);
+        let mut least = peak(&which)?;
+        if which.len() <= NARROW_TRIALS {
+            for buf in which.clone() {
+                let mut fewer = which.clone();
+                fewer.remove(&buf);
+                let without = peak(&fewer)?;
+                if without <= least {
+                    (which, least) = (fewer, without);
+                }
+            }
+        }
+        Ok(match least < peak(&BTreeSet::new())? {
+            true => narrow(&code, &which),
+            false => code,
+        })
     }
 
     /// What the tables take of a bucket.

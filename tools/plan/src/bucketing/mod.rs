@@ -101,6 +101,17 @@ pub enum GradReq {
     Add,
 }
 
+/// What backward needs of forward is kept as this. Everything is computed in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Saved {
+    #[default]
+    F32,
+    /// IEEE 754 binary16, rounded to nearest even: gates and states of recurrent layers, inputs of dense layers and
+    /// convolutions, outputs of activations. Outputs of the network keep their bits; gradients are off by a relative
+    /// 2^-11 of each value that was stored, carried through backward. See `tinpail::kernel::half`.
+    F16,
+}
+
 /// Whether repeated calls (of an unrolled cell, say) become loops. The bits of the results do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roll {
@@ -161,6 +172,7 @@ pub struct Bucketing<F> {
     lr_mults: Vec<(String, f32)>,
     wd_mults: Vec<(String, f32)>,
     inputs_need_grad: bool,
+    saved: Saved,
     ram_limit_bytes: Option<usize>,
     math: MathKind,
     share_memory: bool,
@@ -191,6 +203,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             lr_mults: Vec::new(),
             wd_mults: Vec::new(),
             inputs_need_grad: false,
+            saved: Saved::F32,
             ram_limit_bytes: None,
             math: MathKind::Libm,
             share_memory: true,
@@ -290,6 +303,12 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// Whether backward also makes the gradients of the data.
     pub fn inputs_need_grad(mut self, inputs_need_grad: bool) -> Self {
         self.inputs_need_grad = inputs_need_grad;
+        self
+    }
+
+    /// What is kept from forward to backward, as f32 or in half the space. Needs a plan that trains.
+    pub fn saved_activations(mut self, saved: Saved) -> Self {
+        self.saved = saved;
         self
     }
 

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 use tinpail::plan::{Kernel, Train};
 
-use crate::bucketing::Compression;
+use crate::bucketing::{Compression, Saved};
 use crate::error::Error;
 use crate::infer::Shapes;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
@@ -56,6 +56,8 @@ pub struct Setting<'s> {
     /// What update takes of held gradients.
     pub compression: Option<Compression>,
     pub inputs_need_grad: bool,
+    /// What recurrent layers store their gates and states as.
+    pub saved: Saved,
 }
 
 /// Lowers one bucket. `training` makes the forward save what backward needs, and appends backward, checks

@@ -5,14 +5,19 @@
 //! | rnn_relu, rnn_tanh | h (T, N, H); deltas in a buffer of their own |
 //! | lstm | gates (T, N, 4H), c (T, N, H), h (T, N, H); deltas over the gates |
 //! | gru | gates (T, N, 4H), h (T, N, H); deltas over the gates |
+//!
+//! Under `Saved::F16` gates and c are f16 at the beginning of the buffer that the deltas fill, and h is f16 in a buffer of
+//! its own; every step's h is f32 besides only where another layer reads it.
 
 use tinpail::kernel::call::keep_number;
+use tinpail::kernel::half;
 use tinpail::kernel::recurrent::Keep;
 use tinpail::kernel::rnn::Mode as KernelMode;
 use tinpail::plan::Kernel;
 
 use super::Lowering;
 use super::terms::{Delta, Term};
+use crate::bucketing::Saved;
 use crate::ir::View;
 use crate::symbol::{Mode, Node, NodeId, Sym};
 
@@ -68,10 +73,11 @@ impl Lowering<'_> {
         let size = self.rnn_size(node, hidden);
         let output = |output| Sym { node: id, output };
         let saves = self.training && self.wants(output(0));
+        let stores = saves && self.setting.saved == Saved::F16;
         let keep = match (saves, self.used.contains_key(&output(0))) {
-            (true, _) => Keep::All,
-            (false, true) => Keep::Outputs,
-            (false, false) => Keep::Last,
+            (true, _) if !stores => Keep::All,
+            (_, true) => Keep::Outputs,
+            (_, false) => Keep::Last,
         };
         let every_step = size.steps * size.state();
         let (gates_len, c_len, h_len) = match keep {
@@ -82,6 +88,10 @@ impl Lowering<'_> {
             ),
             Keep::Outputs => (gate_len(mode, hidden), size.state(), every_step),
             Keep::Last => (gate_len(mode, hidden), size.state(), size.state()),
+        };
+        let gates_len = match stores {
+            true => size.steps * size.batch * gate_len(mode, hidden),
+            false => gates_len,
         };
         let x = self.value(node.inputs[0]);
         let weights: Vec<Option<View>> = node.inputs[1..5]
@@ -101,29 +111,54 @@ impl Lowering<'_> {
         let (h, saved) = match mode {
             Mode::RnnRelu | Mode::RnnTanh => {
                 let sums = self.temp("sums", hidden);
+                let (h_len, keep) = match stores {
+                    true => (every_step, Keep::Outputs),
+                    false => (h_len, keep),
+                };
                 let h = self.temp("h", h_len);
                 operands.extend([Some(sums), Some(h)]);
-                let ints = [ints[0], ints[1], ints[2], ints[3], mode_number(mode)];
+                let keep = keep_number(keep);
+                let ints = [ints[0], ints[1], ints[2], keep, mode_number(mode)];
                 self.call(Kernel::RnnForward, &operands, &ints);
-                (h, vec![h])
+                if stores {
+                    let stored = self.temp("h.f16", half::words(every_step));
+                    self.call(Kernel::ToF16, &[Some(h), Some(stored)], &[]);
+                    (h, vec![stored])
+                } else {
+                    (h, vec![h])
+                }
             }
             Mode::Gru => {
                 let gates = self.temp("gates", gates_len);
                 let h = self.temp("h", h_len);
-                operands.extend([Some(gates), Some(h)]);
-                self.call(Kernel::GruForward, &operands, &ints);
-                (h, vec![h, gates])
+                if stores {
+                    let stored = self.temp("h.f16", half::words(every_step));
+                    operands.extend([Some(gates), Some(stored), Some(h)]);
+                    self.call(Kernel::GruForwardF16, &operands, &ints);
+                    (h, vec![stored, gates])
+                } else {
+                    operands.extend([Some(gates), Some(h)]);
+                    self.call(Kernel::GruForward, &operands, &ints);
+                    (h, vec![h, gates])
+                }
             }
             Mode::Lstm => {
                 let c0 = self.initial(node.inputs.get(6));
                 let gates = self.temp("gates", gates_len);
                 let c = self.temp("c", c_len);
                 let h = self.temp("h", h_len);
-                operands.extend([c0, Some(gates), Some(c), Some(h)]);
-                self.call(Kernel::LstmForward, &operands, &ints);
                 let last = c.part(c.len - size.state(), size.state());
                 self.values.insert(output(2), last);
-                (h, vec![h, gates, c])
+                if stores {
+                    let stored = self.temp("h.f16", half::words(every_step));
+                    operands.extend([c0, Some(gates), Some(stored), Some(c), Some(h)]);
+                    self.call(Kernel::LstmForwardF16, &operands, &ints);
+                    (h, vec![stored, gates])
+                } else {
+                    operands.extend([c0, Some(gates), Some(c), Some(h)]);
+                    self.call(Kernel::LstmForward, &operands, &ints);
+                    (h, vec![h, gates, c])
+                }
             }
         };
         self.values.insert(output(0), h);
@@ -147,11 +182,13 @@ impl Lowering<'_> {
         let dh = self.carry(dh_last, "dh", size.state());
         let ints = [size.batch as u32, size.inputs as u32, hidden as u32];
         let h = saved[0];
+        let stores = self.setting.saved == Saved::F16;
+        let either = |f32, f16| if stores { f16 } else { f32 };
         let (delta, dc) = match mode {
             Mode::RnnRelu | Mode::RnnTanh => {
-                let delta = self.temp("delta", h.len);
+                let delta = self.temp("delta", size.steps * size.state());
                 self.call(
-                    Kernel::RnnBackward,
+                    either(Kernel::RnnBackward, Kernel::RnnBackwardF16),
                     &[dh_all, Some(h), Some(wh), Some(dh), Some(delta)],
                     &[ints[0], ints[1], ints[2], mode_number(mode)],
                 );
@@ -160,27 +197,23 @@ impl Lowering<'_> {
             Mode::Gru => {
                 let gates = saved[1];
                 self.call(
-                    Kernel::GruBackward,
+                    either(Kernel::GruBackward, Kernel::GruBackwardF16),
                     &[dh_all, Some(h), h0, Some(wh), Some(gates), Some(dh)],
                     &ints,
                 );
                 (gates, None)
             }
             Mode::Lstm => {
-                let (gates, c) = (saved[1], saved[2]);
+                let gates = saved[1];
                 let c0 = self.initial(node.inputs.get(6));
                 let dc = self.carry(dc_last, "dc", size.state());
+                let mut operands = vec![dh_all, c0, Some(wh), Some(gates), Some(dh), Some(dc)];
+                if let Some(c) = saved.get(2) {
+                    operands.insert(1, Some(*c));
+                }
                 self.call(
-                    Kernel::LstmBackward,
-                    &[
-                        dh_all,
-                        Some(c),
-                        c0,
-                        Some(wh),
-                        Some(gates),
-                        Some(dh),
-                        Some(dc),
-                    ],
+                    either(Kernel::LstmBackward, Kernel::LstmBackwardF16),
+                    &operands,
                     &ints,
                 );
                 (gates, Some(dc))
@@ -246,15 +279,32 @@ impl Lowering<'_> {
             _ => &[(0, 0, gates)],
         };
         // A step reads the h before it: h0, then h without its last rows.
-        let before = h.part(0, h.len - size.state());
-        let before = (before.len > 0).then_some(before);
+        let before_len = (size.steps - 1) * size.state();
+        let stores = self.setting.saved == Saved::F16;
+        let words = if stores {
+            half::words(before_len)
+        } else {
+            before_len
+        };
+        let before = (words > 0).then(|| h.part(0, words));
+        let before_rows = before_len / hidden + if h0.is_some() { size.batch } else { 0 };
         let skipped = if h0.is_some() { 0 } else { size.batch * stride };
         for (row, column, rows) in blocks.iter().copied() {
-            let outer = Term::Outer {
-                delta: columns(skipped + column, rows),
-                x0: h0,
-                x1: before,
-                inputs: hidden,
+            let delta = columns(skipped + column, rows);
+            let outer = match before {
+                Some(x1) if stores => Term::OuterF16 {
+                    delta,
+                    x0: h0,
+                    x1,
+                    inputs: hidden,
+                    rows: before_rows,
+                },
+                _ => Term::Outer {
+                    delta,
+                    x0: h0,
+                    x1: before,
+                    inputs: hidden,
+                },
             };
             self.add_term(node.inputs[3], row * hidden, rows * hidden, outer);
             self.add_term(

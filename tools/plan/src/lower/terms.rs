@@ -5,6 +5,7 @@
 //! for the update, which forms it row by row and applies the row to the weight. Both add the same products
 //! in the same order.
 
+use tinpail::kernel::half::dense::STRIP;
 use tinpail::plan::{Kernel, Train};
 
 use super::window::Geometry;
@@ -33,6 +34,14 @@ pub(super) enum Term {
         x1: Option<View>,
         inputs: usize,
     },
+    /// The same of an x1 that is stored as f16; `rows` of x0 and x1 together.
+    OuterF16 {
+        delta: Delta,
+        x0: Option<View>,
+        x1: View,
+        inputs: usize,
+        rows: usize,
+    },
     /// db[o] = sum over r of delta[r, o].
     Column(Delta),
     /// dW[f, c, k] = sum over samples and outputs of delta[n, f, o] x[n, c, the input of tap k of output o].
@@ -58,6 +67,7 @@ impl Term {
     fn inputs(self) -> impl Iterator<Item = View> {
         let [first, second] = match self {
             Term::Outer { x0, x1, .. } => [x0, x1],
+            Term::OuterF16 { x0, x1, .. } => [x0, Some(x1)],
             Term::Convolution { x, .. } => [Some(x), None],
             Term::Dense(values) => [Some(values), None],
             Term::Column(_) | Term::Channels { .. } | Term::Scatter { .. } => [None, None],
@@ -68,7 +78,9 @@ impl Term {
     /// What the term sums.
     fn delta(self) -> View {
         match self {
-            Term::Outer { delta, .. } | Term::Column(delta) => delta.values,
+            Term::Outer { delta, .. } | Term::OuterF16 { delta, .. } | Term::Column(delta) => {
+                delta.values
+            }
             Term::Convolution { delta, .. } | Term::Channels { delta, .. } => delta,
             Term::Scatter { dy, .. } => dy,
             Term::Dense(values) => values,
@@ -209,6 +221,25 @@ impl Lowering<'_> {
                     delta.stride as u32,
                 ],
             ),
+            Term::OuterF16 {
+                delta,
+                x0,
+                x1,
+                inputs,
+                ..
+            } => {
+                let row = self.temp("row", inputs);
+                self.call(
+                    Kernel::DenseGradF16,
+                    &[Some(delta.values), x0, Some(x1), Some(grad), Some(row)],
+                    &[
+                        inputs as u32,
+                        delta.outputs as u32,
+                        delta.first as u32,
+                        delta.stride as u32,
+                    ],
+                );
+            }
             Term::Column(delta) => self.call(
                 Kernel::BiasGrad,
                 &[Some(delta.values), Some(grad)],
@@ -315,6 +346,13 @@ impl Lowering<'_> {
     fn check_terms(&mut self, terms: &[GradTerm]) {
         self.node = "check".into();
         let mut checked: Vec<View> = Vec::new();
+        let stored: Vec<View> = terms
+            .iter()
+            .filter_map(|term| match term.term {
+                Term::OuterF16 { x1, .. } => Some(x1),
+                _ => None,
+            })
+            .collect();
         if self.setting.train == Train::Held {
             for param in self.moved() {
                 checked.push(self.held_grad(param));
@@ -330,7 +368,11 @@ impl Lowering<'_> {
             }
         }
         for values in checked {
-            self.call(Kernel::CheckFinite, &[Some(values)], &[]);
+            let kernel = match stored.contains(&values) {
+                true => Kernel::CheckFiniteF16,
+                false => Kernel::CheckFinite,
+            };
+            self.call(kernel, &[Some(values)], &[]);
         }
     }
 
@@ -377,6 +419,27 @@ impl Lowering<'_> {
                 self.call(
                     Kernel::DenseUpdate,
                     &[Some(delta.values), x0, x1, Some(w), m, Some(tile)],
+                    &[
+                        inputs as u32,
+                        delta.outputs as u32,
+                        delta.first as u32,
+                        delta.stride as u32,
+                        param,
+                        part,
+                    ],
+                );
+            }
+            Term::OuterF16 {
+                delta,
+                x0,
+                x1,
+                inputs,
+                rows,
+            } => {
+                let strip = self.temp("strip", rows * STRIP);
+                self.call(
+                    Kernel::DenseUpdateF16,
+                    &[Some(delta.values), x0, Some(x1), Some(w), m, Some(strip)],
                     &[
                         inputs as u32,
                         delta.outputs as u32,

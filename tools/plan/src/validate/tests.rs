@@ -7,6 +7,7 @@ use tinpail::plan::{Access, Kernel, Train};
 
 use super::{Broken, Located, Placed};
 use crate::alias;
+use crate::bucketing::Saved;
 use crate::fuse::fuse;
 use crate::infer::infer;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
@@ -435,6 +436,7 @@ fn lowered(train: Train) -> Code {
         grad_add: &vec![false; param_lens.len()],
         compression: None,
         inputs_need_grad: true,
+        saved: Saved::F32,
     };
     lower(&net, &shapes, &setting, true).expect("lowered")
 }
