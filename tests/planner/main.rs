@@ -11,4 +11,5 @@ mod placement;
 mod random;
 mod refused;
 mod rolled;
+mod saved;
 mod schema;

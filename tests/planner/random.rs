@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
 use tinpail_interp::{Mode, Tensor, Tensors};
-use tinpail_plan::{Bucketing, Error, Net, PlanFile, Roll, Train};
+use tinpail_plan::{Bucketing, Error, Net, PlanFile, Roll, Saved, Train};
 
 use crate::common::masks::masks;
 use crate::common::rng::Rng;
@@ -30,6 +30,15 @@ impl Case {
 
     /// With shared memory and loops, or with one buffer for each tensor and one call after the other.
     fn plan(&self, net: &Net, train: Train, share_memory: bool) -> Result<PlanFile, Error> {
+        self.bucketing(net, train, share_memory).plan()
+    }
+
+    fn bucketing(
+        &self,
+        net: &Net,
+        train: Train,
+        share_memory: bool,
+    ) -> Bucketing<impl Fn(u32) -> Result<Net, Error>> {
         Bucketing::new(|_| Ok(net.clone()))
             .bucket_keys([1])
             .batch_size(self.batch)
@@ -37,7 +46,6 @@ impl Case {
             .inputs_need_grad(train != Train::None)
             .share_memory(share_memory)
             .roll(if share_memory { self.roll } else { Roll::Off })
-            .plan()
     }
 }
 
@@ -141,6 +149,14 @@ fn plans_share_memory_and_fuse_updates_without_changing_a_bit() {
             let equal = steps(&file, &values, &samples) == expected;
             prop_assert!(equal, "{:?}, share_memory {}", train, share);
         }
+        // Stored as f16 it is another network, which must not depend on where things lie either.
+        let stored = |share| {
+            let bucketing = case.bucketing(&net, Train::Fused, share);
+            let file = bucketing.saved_activations(Saved::F16).plan();
+            file.map(|file| steps(&file, &values, &samples))
+                .map_err(|error| TestCaseError::fail(format!("f16: {error}")))
+        };
+        prop_assert!(stored(true)? == stored(false)?, "f16");
         let inference = planned(case, &net, Train::None, true)?;
         let outputs = |file: &PlanFile| {
             run::bound(file, &values, |module| {

@@ -98,6 +98,8 @@ pub struct Code {
     pub head_grads: Vec<usize>,
     /// For people: the shapes of transient buffers that have one.
     pub shapes: BTreeMap<usize, Vec<usize>>,
+    /// Buffers that a call of forward stores as f16 as well, and where.
+    pub stored: Vec<(BufId, View)>,
 }
 
 impl Code {

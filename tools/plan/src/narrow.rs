@@ -70,7 +70,15 @@ pub fn narrow(code: &Code, which: &BTreeSet<BufId>) -> Code {
         },
         stored: vec![None; code.bufs.len()],
     };
-    for buf in which {
+    for (buf, stored) in code.stored.iter().filter(|(buf, _)| which.contains(buf)) {
+        narrowing.stored[buf.0] = Some(*stored);
+    }
+    let new: Vec<BufId> = which
+        .iter()
+        .filter(|buf| narrowing.stored[buf.0].is_none())
+        .copied()
+        .collect();
+    for buf in &new {
         let Buf { name, len, .. } = &code.bufs[buf.0];
         let (name, len) = (format!("{name}.f16"), words(*len));
         narrowing.stored[buf.0] = Some(narrowing.temp(name, len));
@@ -81,7 +89,7 @@ pub fn narrow(code: &Code, which: &BTreeSet<BufId>) -> Code {
             narrowing.code.instrs.push(instr);
             continue;
         }
-        let read_last: Vec<BufId> = which
+        let read_last: Vec<BufId> = new
             .iter()
             .filter(|buf| last_forward(code, **buf) == Some(at))
             .copied()

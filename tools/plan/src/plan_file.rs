@@ -7,7 +7,7 @@ use tinpail::plan::{
 };
 use tinpail::recipe::Recipe;
 
-use crate::bucketing::LrScheduler;
+use crate::bucketing::{LrScheduler, Saved};
 use crate::error::Error;
 
 /// [`Plan`] with its tables in vectors.
@@ -172,6 +172,8 @@ pub struct Report {
     pub flash_param_bytes: usize,
     /// Bytes of flash of all tables.
     pub plan_bytes: usize,
+    /// What backward needs of forward is kept as this.
+    pub saved: Saved,
     pub buckets: Vec<BucketReport>,
 }
 
@@ -191,7 +193,7 @@ pub struct PlanFile {
 }
 
 /// What a plan file begins with.
-const MAGIC: [u8; 8] = *b"tinplan3";
+const MAGIC: [u8; 8] = *b"tinplan4";
 
 impl PlanFile {
     /// The file's bytes.

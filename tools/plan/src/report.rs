@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::bucketing::Saved;
 use crate::plan_file::{PlanFile, ProgramReport};
 
 /// The plan's cost: per bucket the transient bytes, then what is kept, then what takes the space in the
@@ -47,6 +48,9 @@ pub fn table(file: &PlanFile) -> String {
         report.flash_param_bytes,
         report.plan_bytes,
     );
+    if report.saved == Saved::F16 {
+        let _ = writeln!(out, "what backward needs of forward is saved in f16");
+    }
     let programs = report
         .buckets
         .iter()

@@ -197,6 +197,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
             state_bytes: 4 * arguments.state_lens().iter().sum::<usize>(),
             flash_param_bytes: 4 * flash as usize,
             plan_bytes,
+            saved: config.saved,
             buckets: reports,
         },
         plan,
@@ -495,22 +496,29 @@ impl<F> Maker<'_, F> {
         }
         let mut train = lower(net, shapes, &setting, true)?;
         if self.config.saved == Saved::F16 {
-            train = self.narrowed(train)?;
+            // What is rounded is chosen by the fused program, so that the bits do not depend on who holds gradients.
+            let fused = Setting {
+                train: Train::Fused,
+                ..setting.clone()
+            };
+            let mut which = self.narrowed(&lower(net, shapes, &fused, true)?)?;
+            which.retain(|buf| candidates(&train).contains(buf));
+            train = narrow(&train, &which);
         }
         let train = self.draft(train)?;
         Ok([Some(infer), Some(train)])
     }
 
-    /// The training program with those values stored as f16 that make it smaller: a value of the f32 program that is not
-    /// needed where the most lives is left alone.
-    fn narrowed(&self, code: Code) -> Result<Code, Error> {
+    /// Those values which, stored as f16, make the training program smaller: one that is not needed where the most lives
+    /// is left alone.
+    fn narrowed(&self, code: &Code) -> Result<BTreeSet<BufId>, Error> {
         let peak = |which: &BTreeSet<BufId>| -> Result<usize, Error> {
-            let code = narrow(&code, which);
+            let code = narrow(code, which);
             let lives = self.lives(&code, &alias::elide(&code));
             let items: Vec<Item> = lives.values().copied().collect();
             largest_live_sum(&items)
         };
-        let mut which = candidates(&code);
+        let mut which = candidates(code);
         let mut least = peak(&which)?;
         if which.len() <= NARROW_TRIALS {
             for buf in which.clone() {
@@ -522,10 +530,8 @@ impl<F> Maker<'_, F> {
                 }
             }
         }
-        Ok(match least < peak(&BTreeSet::new())? {
-            true => narrow(&code, &which),
-            false => code,
-        })
+        let none = BTreeSet::new();
+        Ok(if least < peak(&none)? { which } else { none })
     }
 
     /// What the tables take of a bucket.

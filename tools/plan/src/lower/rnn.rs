@@ -161,6 +161,9 @@ impl Lowering<'_> {
                 }
             }
         };
+        if stores && h.len == every_step {
+            self.code.stored.push((h.buf, saved[0]));
+        }
         self.values.insert(output(0), h);
         let last = h.part(h.len - size.state(), size.state());
         self.values.insert(output(1), last);
