@@ -1,5 +1,5 @@
 //! Plans scenario c from MXNet's symbol.json and turns its steps into statics; and plans another network, which the
-//! boards load over the kernels of the first.
+//! boards load over the kernels of the first, and one that saves its activations in f16.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,7 +12,8 @@ use tinpail::optim::Sgd;
 use tinpail::plan::Counts;
 use tinpail::{BucketingModule, Registry};
 use tinpail_convert::{AlignedBlob, Kind, Weights};
-use tinpail_plan::{Bucketing, Net, Optimizer, Train, json};
+use tinpail_plan::symbol::{FullyConnected, Mode, Rnn, SoftmaxOutput};
+use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Saved, Symbols, Train, json};
 
 const GOLDEN: &str = "../../tests/golden";
 
@@ -66,6 +67,65 @@ fn wider(steps: u32) -> Result<Net, tinpail_plan::Error> {
         .label("softmax_label", [0]))
 }
 
+/// A layer of each mode, one over the other, for a build that saves its activations in f16.
+fn layers(steps: u32) -> Result<Net, tinpail_plan::Error> {
+    let mut s = Symbols::new();
+    let (mut y, label) = (s.variable("data"), s.variable("softmax_label"));
+    for (name, mode) in [
+        ("lstm", Mode::Lstm),
+        ("gru", Mode::Gru),
+        ("rnn", Mode::RnnTanh),
+    ] {
+        // An odd number: some words hold one value.
+        y = s.rnn(name, y, Rnn::new(mode, 5), &[]);
+    }
+    let last = s.sequence_last("last", y, None, 0);
+    let fc = s.fully_connected("fc", last, FullyConnected::new(3));
+    let softmax = s.softmax_output("softmax", fc, label, SoftmaxOutput::default());
+    Ok(s.net([softmax])
+        .data("data", [steps as usize, 0, 3])
+        .label("softmax_label", [0]))
+}
+
+/// Plans the network above as the module `saved`, with what the host computes with it.
+fn write_saved(out: &Path) -> Result<(), Box<dyn Error>> {
+    let bucketing = Bucketing::new(layers)
+        .bucket_keys([2, 5])
+        .batch_size(2)
+        .optimizer(Optimizer::Sgd { momentum: true })
+        .train(Train::Fused)
+        .saved_activations(Saved::F16);
+    bucketing.emit("saved")?;
+    let plan = bucketing.plan()?;
+    let (values, bits) = run_on_host(&plan, &out.join("saved.blob"))?;
+    let source = format!(
+        "/// What the host computed.\npub const EXPECTED: (usize, u32) = ({values}, {bits:#x});\n"
+    );
+    fs::write(out.join("saved_expected.rs"), source)?;
+    Ok(())
+}
+
+/// Writes parameters to `path`, and what the host computes from them.
+fn run_on_host(plan: &PlanFile, path: &Path) -> Result<(usize, u32), Box<dyn Error>> {
+    let mut weights = Weights::new();
+    for (index, param) in plan.params.iter().enumerate() {
+        let len = param.len();
+        // Any values will do that are no multiples of each other.
+        let values = (0..len).map(|at| ((7 * at + 5 * index) % 23) as f32 / 29.0 - 0.3);
+        let tensor = tinpail_convert::Tensor::new(param.shape.clone(), values.collect())?;
+        weights.push(Kind::Arg, param.name.clone(), tensor)?;
+    }
+    let blob = tinpail_convert::blob(plan, &weights)?;
+    fs::write(path, &blob)?;
+
+    let aligned = AlignedBlob::new(&blob);
+    let mut arena = vec![0.0; plan.plan.arena_len as usize];
+    let model = Registry::<Sgd>::new(plan.plan.plan());
+    let module = BucketingModule::bind_words(model, &mut arena, aligned.bytes());
+    let mut module = module.map_err(|error| format!("{error:?}"))?;
+    Ok(second::run(&mut module)?)
+}
+
 /// Writes the plan and the parameters of a second network, with what the host computes with them.
 fn write_second(out: &Path) -> Result<(), Box<dyn Error>> {
     let bucketing = Bucketing::new(wider)
@@ -75,23 +135,7 @@ fn write_second(out: &Path) -> Result<(), Box<dyn Error>> {
         .train(Train::Fused);
     let plan = bucketing.plan()?;
     fs::write(out.join("second.plan.blob"), plan.blob()?)?;
-    let mut weights = Weights::new();
-    for (index, param) in plan.params.iter().enumerate() {
-        let len = param.len();
-        // Any values will do that are no multiples of each other.
-        let values = (0..len).map(|at| ((7 * at + 5 * index) % 23) as f32 / 29.0 - 0.3);
-        let tensor = tinpail_convert::Tensor::new(param.shape.clone(), values.collect())?;
-        weights.push(Kind::Arg, param.name.clone(), tensor)?;
-    }
-    let blob = tinpail_convert::blob(&plan, &weights)?;
-    fs::write(out.join("second.blob"), &blob)?;
-
-    let aligned = AlignedBlob::new(&blob);
-    let mut arena = vec![0.0; plan.plan.arena_len as usize];
-    let model = Registry::<Sgd>::new(plan.plan.plan());
-    let module = BucketingModule::bind_words(model, &mut arena, aligned.bytes());
-    let mut module = module.map_err(|error| format!("{error:?}"))?;
-    let (values, bits) = second::run(&mut module)?;
+    let (values, bits) = run_on_host(&plan, &out.join("second.blob"))?;
     let counts = Counts::of(&plan.plan.plan());
     let few = [
         counts.params,
@@ -179,5 +223,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     source.push_str("];\n");
     fs::write(out.join("steps.rs"), source)?;
     write_second(&out)?;
+    write_saved(&out)?;
     Ok(())
 }

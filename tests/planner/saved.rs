@@ -279,12 +279,10 @@ fn gradients(parameters: &[f32], x: &[f32], dh_last: &[f64]) -> Vec<Off> {
             for k in 0..d {
                 add(row * d + k, exact(x[step * d + k]));
             }
-            for k in 0..n {
-                let before = match step {
-                    0 => exact(0.0),
-                    _ => stored(h[step][k]),
-                };
-                add(4 * n * d + row * n + k, before);
+            if step > 0 {
+                for (k, before) in h[step].iter().enumerate() {
+                    add(4 * n * d + row * n + k, stored(*before));
+                }
             }
             add(4 * n * (d + n) + row, exact(1.0));
             add(4 * n * (d + n + 1) + row, exact(1.0));

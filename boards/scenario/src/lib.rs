@@ -24,6 +24,19 @@ pub mod loaded {
     }
 }
 
+/// A network that saves its activations in f16.
+pub mod saved {
+    pub use crate::second::run;
+
+    include!(concat!(env!("OUT_DIR"), "/saved.rs"));
+    include!(concat!(env!("OUT_DIR"), "/saved_expected.rs"));
+
+    /// The parameters.
+    pub fn blob() -> &'static [u8] {
+        tinpail::include_blob!(concat!(env!("OUT_DIR"), "/saved.blob"))
+    }
+}
+
 mod second;
 
 /// One step and what MXNet printed for it. Floats are bits, so that statics need no conversion.

@@ -195,7 +195,7 @@ impl Cell<'_> {
         for ((((delta, o), c), dh), dc) in plane.iter_mut().zip(o).zip(c).zip(dh).zip(dc.iter_mut())
         {
             let (o, t) = (widen(*o), self.math.tanh(widen(*c)));
-            *dc = *dc + *dh * o * tanh_slope(t);
+            *dc += *dh * o * tanh_slope(t);
             *delta = *dh * t * sigmoid_slope(o);
         }
         widen_within(gates, stored, deltas, hidden.saturating_mul(3));
