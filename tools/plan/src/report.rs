@@ -56,7 +56,11 @@ pub fn table(file: &PlanFile) -> String {
         .iter()
         .flat_map(|bucket| bucket.train.iter().chain([&bucket.infer]));
     if let Some(largest) = programs.max_by_key(|program| program.peak_bytes) {
-        let mut placed: Vec<_> = largest.placed.iter().collect();
+        let own_memory = largest
+            .placed
+            .iter()
+            .filter(|placed| placed.within.is_none());
+        let mut placed: Vec<_> = own_memory.collect();
         placed.sort_by_key(|placed| std::cmp::Reverse(placed.len));
         let _ = writeln!(out, "| largest buffers | B | calls |\n| --- | --- | --- |");
         for placed in placed.iter().take(8) {

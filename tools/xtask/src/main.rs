@@ -24,9 +24,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing: cross targets and QEMU
+    /// Install what is missing: cross targets, QEMU and Chromium
     Setup(cmd::setup::Args),
-    /// Run all tests: the host's, and the firmware's in QEMU
+    /// Run all tests: the host's, the pages' in Chromium, and the firmware's in QEMU
     Test(cmd::test::Args),
     /// Measure what each optimizer, metric and operator adds to a firmware
     Cost(cmd::cost::Args),

@@ -6,7 +6,7 @@ use crate::{boards, project::Project, setup};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these cross targets, and no QEMU
+    /// Only these cross targets, no QEMU and no browser
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
 }
@@ -16,6 +16,7 @@ pub fn run(args: &Args) -> Result<()> {
     if args.targets.is_empty() {
         setup::cross(&project, &boards::targets())?;
         setup::qemu()?;
+        setup::chromium()?;
     } else {
         let targets: Vec<&str> = args.targets.iter().map(String::as_str).collect();
         setup::cross(&project, &targets)?;

@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::Count;
-use crate::{process, project::Project, ui};
+use crate::{process, project::Project, setup, ui};
+
+/// The tests of pages too, which plain `cargo test` leaves out.
+const BROWSER: [&str; 2] = ["--features", "tinpail-pages/browser"];
 
 pub fn run(project: &Project, count: &mut Count) {
     // In boards/, `--all` would take in the host's workspace, on which the boards depend.
@@ -27,6 +30,8 @@ pub fn run(project: &Project, count: &mut Count) {
             "--quiet",
             "--workspace",
             "--all-targets",
+            BROWSER[0],
+            BROWSER[1],
             "--",
             "--deny",
             "warnings",
@@ -34,6 +39,7 @@ pub fn run(project: &Project, count: &mut Count) {
         process::run(cargo.args(clippy).current_dir(&project.root))
     });
     count.check("clippy", clippy);
+    count.check("set-up of a browser", setup::chromium());
     let tests = cargo_test(project, count);
     count.check("cargo test", tests);
 }
@@ -42,6 +48,7 @@ pub fn run(project: &Project, count: &mut Count) {
 fn cargo_test(project: &Project, count: &mut Count) -> Result<()> {
     let mut child = process::cargo()
         .args(["test", "--quiet", "--workspace", "--no-fail-fast"])
+        .args(BROWSER)
         .current_dir(&project.root)
         .stdout(Stdio::piped())
         .spawn()
