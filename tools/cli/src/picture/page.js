@@ -59,8 +59,18 @@
     fit();
   };
 
-  // Labels that do not fit their areas are hidden. All widths are read before anything is changed.
+  // Labels that do not fit their areas are hidden, and borders go where they would hide what they surround. Sizes are
+  // read before anything is changed.
   const fit = () => {
+    const areas = all(".area", one(".plot", shown()));
+    const sizes = areas.map((area) => {
+      const { width, height } = one("rect", area).getBoundingClientRect();
+      return Math.min(width, height);
+    });
+    areas.forEach((area, at) => {
+      area.classList.toggle("thinnest", sizes[at] < 2);
+      area.classList.toggle("thin", 2 <= sizes[at] && sizes[at] < 6);
+    });
     const texts = all(".strip text, .area text", one(".plot", shown()));
     for (const text of texts) {
       text.classList.remove("tight");

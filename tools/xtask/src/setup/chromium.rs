@@ -5,20 +5,18 @@ use anyhow::{Context, Result};
 use super::apt;
 use crate::process;
 
-/// Program and Debian package.
-const PROGRAMS: [(&str, &str); 2] = [
-    ("chromium", "chromium"),
-    ("chromedriver", "chromium-driver"),
-];
+const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
+
+/// With a font, for machines that have none: Debian's Chromium only recommends one.
+const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "fonts-dejavu-core"];
 
 pub fn chromium() -> Result<()> {
     let missing = PROGRAMS
         .iter()
-        .any(|(program, _)| process::find_in_path(program).is_none());
+        .any(|program| process::find_in_path(program).is_none());
     if !missing {
         return Ok(());
     }
-    // Both, since a driver goes with one version of the browser.
-    let packages = PROGRAMS.map(|(_, package)| package);
-    apt::install(&packages, "chromium").context("Chromium is needed to test the pages")
+    // All of them, since a driver goes with one version of the browser.
+    apt::install(&PACKAGES, "chromium").context("Chromium is needed to test the pages")
 }
