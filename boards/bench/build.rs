@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use tinpail_convert::{Kind, Tensor, Weights};
 use tinpail_plan::symbol::{Act, Convolution, FullyConnected, Mode, Rnn, SoftmaxOutput};
-use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Symbols, Train, json};
+use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Saved, Symbols, Train, json};
 
 type Made<T> = Result<T, tinpail_plan::Error>;
 
@@ -158,7 +158,8 @@ impl Files {
             tinpail_convert::blob(&plan, &weights)?,
         )?;
         self.floats(&format!("{name}.weights"), &all)?;
-        let data = &plan.buckets[0].data_shapes[0];
+        let default = usize::from(plan.plan.default_bucket);
+        let data = &plan.buckets[default].data_shapes[0];
         let input = Named::values(&data.name, data.len(), 1.0, 0.0);
         self.floats(&format!("{name}.input"), &input)?;
         Ok(())
@@ -189,14 +190,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.work("product", inference(|| product(16, 640, 16)), None)?;
     files.work("conv", inference(|| convolution(false)), None)?;
     files.work("depthwise", inference(|| convolution(true)), None)?;
-    let lstm = Bucketing::new(|steps| Ok(lstm(steps as usize)))
-        .bucket_keys([20])
-        .optimizer(momentum)
-        .train(Train::Fused);
-    files.work("lstm", lstm, None)?;
+    let lstm = || {
+        Bucketing::new(|steps| Ok(lstm(steps as usize)))
+            .bucket_keys([20])
+            .optimizer(momentum)
+            .train(Train::Fused)
+    };
+    files.work("lstm", lstm(), None)?;
+    files.work("lstm_f16", lstm().saved_activations(Saved::F16), None)?;
 
     println!("cargo::rerun-if-changed=../speaker/model");
     let trained = || tinpail_convert::read_file(Path::new("../speaker/model/speaker-0060.params"));
+    let switch = Bucketing::new(gru).bucket_keys([12, 16, 20, 29]);
+    files.work("switch", switch.train(Train::Fused), Some(trained()?))?;
     let gru = || Bucketing::new(gru).bucket_keys([29]);
     files.work("gru", gru().train(Train::None), Some(trained()?))?;
     files.work(

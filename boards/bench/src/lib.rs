@@ -9,6 +9,8 @@
 //! | `fc` | 640 inputs, 128 outputs, no bias |
 //! | `product` | 16 rows of 640 inputs, 16 outputs, no bias |
 //! | `lstm` | LSTM 16-32, 20 steps, then dense 10 and softmax: a training step with momentum |
+//! | `lstm_f16` | the same step with saved activations in f16 |
+//! | `switch` | the demo's network in four buckets: `switch_bucket` |
 //! | `gru`, `gru_training` | the demo's network at 29 steps: inference, a training step with momentum |
 //! | `conv`, `depthwise` | windows of 3 x 3 over 16 channels of 16 x 16, padded by one: to 32 channels; each channel to itself |
 //! | `empty` | nothing: what the start and the printing take |
@@ -131,6 +133,14 @@ macro_rules! inference {
     };
 }
 
+/// A binary that switches buckets of the plan of a name.
+#[macro_export]
+macro_rules! switching {
+    ($name:ident) => {
+        $crate::planned!($name, $crate::switch);
+    };
+}
+
 /// A binary that trains with the plan of a name and an optimizer.
 #[macro_export]
 macro_rules! training {
@@ -188,6 +198,29 @@ pub fn infer<M: Model>(
     let second = measure(|| module.forward(&batch));
     match (first, second, module.get_outputs(0)) {
         (Ok(()), Ok(()), Ok(outputs)) => Checksum::default().add(outputs),
+        _ => failed("forward"),
+    }
+}
+
+/// To another bucket, and what the outputs of the current one are then.
+#[inline(always)]
+pub fn switch<M: Model>(
+    mut module: BucketingModule<'_, M>,
+    bucket: BucketIndex,
+    input: &[f32],
+) -> Checksum {
+    let first = module.switch_bucket(BucketIndex(0));
+    let bucket = black_box(bucket);
+    let second = measure(|| module.switch_bucket(bucket));
+    if first.is_err() || second.is_err() {
+        return failed("switch_bucket");
+    }
+    let data = [Tensor::F32(black_box(input))];
+    match (
+        module.forward(&Batch::new(bucket, &data)),
+        module.get_outputs(0),
+    ) {
+        (Ok(()), Ok(outputs)) => Checksum::default().add(outputs),
         _ => failed("forward"),
     }
 }

@@ -57,7 +57,10 @@ impl Row {
     }
 
     fn per_mac(&self, count: u64) -> String {
-        format!("{:.2}", count as f64 / self.macs as f64)
+        match self.macs {
+            0 => String::new(),
+            macs => format!("{:.2}", count as f64 / macs as f64),
+        }
     }
 }
 
@@ -164,7 +167,12 @@ impl Results {
         for row in new.rows {
             match self.rows.iter_mut().find(|old| old.key() == row.key()) {
                 Some(old) => *old = row,
-                None => self.rows.push(row),
+                None => {
+                    // With those of its core, which are one table.
+                    let last = self.rows.iter().rposition(|old| old.core == row.core);
+                    let at = last.map_or(self.rows.len(), |last| last + 1);
+                    self.rows.insert(at, row);
+                }
             }
         }
         Ok(Results {

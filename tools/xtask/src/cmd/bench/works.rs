@@ -145,9 +145,13 @@ const CONV: &str = "convolution 3x3, 16 to 32, 16 x 16";
 const DEPTHWISE: &str = "depthwise 3x3, 16, 16 x 16";
 const GRU: &str = "the demo's GRU 12-16-9, T = 29";
 
+const BUCKETS: &str = "the demo's GRU, four buckets";
+
 const INFERENCE: &str = "inference";
 const MOMENTUM: &str = "training, momentum";
 const SGD: &str = "training, SGD";
+const MOMENTUM_F16: &str = "training, momentum, f16 activations";
+const SWITCH: &str = "switch_bucket";
 
 const MLP_MACS: u64 = 64 * 32 + 32 * 10;
 /// Forward, dW, and dx of the second layer alone: the input needs none.
@@ -162,7 +166,7 @@ const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 20] = [
+pub const WORKS: [Work; 22] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
     work(
         "naive_mlp_momentum",
@@ -177,6 +181,13 @@ pub const WORKS: [Work; 20] = [
     work("naive_mlp", MLP, INFERENCE, "naive loops", MLP_MACS),
     work("embedded_nn_mlp", MLP, INFERENCE, "embedded-nn", MLP_MACS),
     work("lstm", LSTM, MOMENTUM, "tinpail", LSTM_TRAINING_MACS),
+    work(
+        "lstm_f16",
+        LSTM,
+        MOMENTUM_F16,
+        "tinpail",
+        LSTM_TRAINING_MACS,
+    ),
     work("fc", FC, INFERENCE, "tinpail", FC_MACS),
     work("naive_fc", FC, INFERENCE, "naive loops", FC_MACS),
     work("embedded_nn_fc", FC, INFERENCE, "embedded-nn", FC_MACS),
@@ -200,5 +211,6 @@ pub const WORKS: [Work; 20] = [
     ),
     work("gru", GRU, INFERENCE, "tinpail", GRU_MACS),
     work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
+    work("switch", BUCKETS, SWITCH, "tinpail", 0),
     work("empty", "nothing", "", "", 0),
 ];
