@@ -69,6 +69,8 @@ pub(crate) struct Context<'m, O> {
     pub optimizer: Option<&'m mut O>,
     /// The number of the update, from 1 on.
     pub num_update: u32,
+    /// What clipping by the global norm scales every gradient by.
+    pub grad_scale: f32,
     /// What parameters count their updates from.
     pub begin_num_update: u32,
     /// Where the bucket's own operands begin.
@@ -156,6 +158,7 @@ impl<O> Args<'_, '_, O> {
         let step = optimizer.begin(At {
             lr_mult: param.lr_mult,
             wd_mult: param.wd_mult,
+            grad_scale: self.context.grad_scale,
             num_update,
             count,
             first,

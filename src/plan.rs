@@ -279,6 +279,17 @@ kernels! {
     /// Fails, before anything is committed, if a value is not finite.
     CheckFinite: [Read x],
     CheckFiniteF16: [Read x],
+    /// Adds the squares of a gradient to a sum; those below do so of a gradient that they form, by rows or by pairs of rows.
+    SquareNorm: [Read g, Update norm],
+    PairsNorm: [Read delta, Read x0, Read x1, Update norm],
+    DenseNorm: [Read delta, Read x0, Read x1, Update w, Update norm, Write tile],
+    DenseNormF16: [Read delta, Read x0, Read x1, Update w, Update norm, Write strip],
+    BiasNorm: [Read delta, Update b, Update norm],
+    ConvolutionNorm: [Read delta, Read x, Update w, Update norm, Write tile],
+    ChannelNorm: [Read delta, Update b, Update norm],
+    EmbeddingNorm: [Read tokens, Read dy, Update w, Update norm, Write tile],
+    /// Scales the gradients of this update by their norm, whose square is given.
+    ClipGlobalNorm: [Read norm],
     /// The optimizer over a parameter whose gradient lies in a buffer (or is zero: left out).
     Apply: [Read g, Update w, Update m],
     /// The same with what 2-bit compression sends of the gradient.

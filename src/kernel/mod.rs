@@ -17,6 +17,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod finite;
+pub mod global_norm;
 pub mod gru;
 pub mod half;
 pub mod layout;

@@ -606,6 +606,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let mut context = Context {
             optimizer: self.optimizer.as_mut(),
             num_update: self.num_update,
+            grad_scale: 1.0,
             begin_num_update: self.begin_num_update,
             frame: bucket.frame,
             math: self.math,

@@ -73,7 +73,7 @@ impl Common {
         Rates {
             lr: self.learning_rate * at.lr_mult,
             wd: self.wd * at.wd_mult,
-            scale: self.rescale_grad.unwrap_or(1.0),
+            scale: self.rescale_grad.unwrap_or(1.0) * at.grad_scale,
             bound: bound.unwrap_or(f32::INFINITY),
         }
     }

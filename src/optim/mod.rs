@@ -179,6 +179,8 @@ pub struct At {
     /// What multiplies the optimizer's learning rate and weight decay.
     pub lr_mult: f32,
     pub wd_mult: f32,
+    /// What multiplies `rescale_grad`: below 1 where the global norm is clipped.
+    pub grad_scale: f32,
     /// The number of the update, from 1 on.
     pub num_update: u32,
     /// The number of this parameter's update, from 1 on; 0 where the optimizer does not count.
@@ -195,6 +197,7 @@ impl Default for At {
         At {
             lr_mult: 1.0,
             wd_mult: 1.0,
+            grad_scale: 1.0,
             num_update: 1,
             count: 1,
             first: true,

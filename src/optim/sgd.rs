@@ -117,7 +117,7 @@ impl Optimizer for Sgd {
             lr,
             decay: lr * (self.wd * at.wd_mult),
             momentum: self.momentum,
-            scale: self.rescale_grad.unwrap_or(1.0),
+            scale: self.rescale_grad.unwrap_or(1.0) * at.grad_scale,
             bound: self.clip_gradient.filter(|bound| *bound > 0.0),
         }
     }

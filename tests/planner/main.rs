@@ -1,6 +1,7 @@
 //! The planner over networks and problems that nobody wrote by hand, and what it refuses.
 
 mod buckets;
+mod clip;
 #[path = "../common/mod.rs"]
 mod common;
 mod convolutional;

@@ -79,7 +79,7 @@ pub fn channel_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-fn sizes(ints: [u32; 15]) -> Convolution {
+pub(super) fn sizes(ints: [u32; 15]) -> Convolution {
     let [
         channels,
         filters,

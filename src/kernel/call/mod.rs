@@ -37,6 +37,8 @@
 //! | SoftmaxBackwardProb | grad_scale bits |
 //! | LinearRegressionBackward, MaeRegressionBackward | scale bits |
 //! | MakeLossValid | grad_scale bits, valid_thresh bits |
+//! | PairsNorm, DenseNorm, DenseNormF16, BiasNorm, ConvolutionNorm, ChannelNorm, EmbeddingNorm | those of the gradient's kernel |
+//! | ClipGlobalNorm | max_norm bits |
 //! | Apply; ApplyCompressed | parameter, part; threshold bits |
 //!
 //! `part` counts the calls that update one parameter together, from 0.
@@ -45,6 +47,7 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod embedding;
+mod global_norm;
 mod half;
 mod layout;
 mod leaky;
@@ -59,6 +62,7 @@ pub use convolution::*;
 pub use dense::*;
 pub use elementwise::*;
 pub use embedding::*;
+pub use global_norm::*;
 pub use half::*;
 pub use layout::*;
 pub use leaky::*;
@@ -190,6 +194,15 @@ adapters! {
     MakeLossValid => make_loss_valid,
     CheckFinite => check_finite,
     CheckFiniteF16 => check_finite_f16,
+    SquareNorm => square_norm,
+    PairsNorm => pairs_norm,
+    DenseNorm => dense_norm,
+    DenseNormF16 => dense_norm_f16,
+    BiasNorm => bias_norm,
+    ConvolutionNorm => convolution_norm,
+    ChannelNorm => channel_norm,
+    EmbeddingNorm => embedding_norm,
+    ClipGlobalNorm => clip_global_norm,
     Apply => apply,
     ApplyCompressed => apply_compressed,
 }

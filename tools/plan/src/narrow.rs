@@ -21,8 +21,9 @@ const FEWEST: usize = 32;
 fn may_be_rounded(kernel: Kernel, at: usize) -> bool {
     use Kernel::*;
     match kernel {
-        DenseGrad | DenseUpdate => at == 1 || at == 2,
-        DenseGradF16 | DenseUpdateF16 | ConvolutionGrad | ConvolutionUpdate => at == 1,
+        DenseGrad | DenseUpdate | DenseNorm | PairsNorm => at == 1 || at == 2,
+        DenseGradF16 | DenseUpdateF16 | DenseNormF16 => at == 1,
+        ConvolutionGrad | ConvolutionUpdate | ConvolutionNorm => at == 1,
         ActivationBackward | LeakyBackward | EluBackward | MulAssign | CheckFinite => at == 0,
         _ => false,
     }

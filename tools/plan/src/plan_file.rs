@@ -147,6 +147,29 @@ pub struct ProgramReport {
     /// Steps of the exact placement; 0 if a greedy order met the bound.
     pub nodes: u64,
     pub placed: Vec<Placed>,
+    /// Where the global norm is clipped: how the squares of each gradient are added up.
+    pub norms: Vec<NormReport>,
+}
+
+/// How the squares of a gradient are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormBy {
+    /// It is held, or summed in a buffer.
+    Buffer,
+    /// Products of pairs of rows of deltas and inputs.
+    Pairs,
+    /// It is formed row by row, as the update does once more.
+    SecondPass,
+}
+
+/// How the squares of the gradient of a parameter, or of a part of it, are added up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NormReport {
+    pub param: String,
+    pub by: NormBy,
+    /// Multiplications by pairs of rows, and by a second pass: why it is the one or the other. None where there is no choice.
+    pub multiplications: Option<[usize; 2]>,
 }
 
 /// What one bucket costs.
@@ -193,7 +216,7 @@ pub struct PlanFile {
 }
 
 /// What a plan file begins with.
-const MAGIC: [u8; 8] = *b"tinplan4";
+const MAGIC: [u8; 8] = *b"tinplan5";
 
 impl PlanFile {
     /// The file's bytes.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::bucketing::Saved;
-use crate::plan_file::{PlanFile, ProgramReport};
+use crate::plan_file::{NormBy, PlanFile, ProgramReport};
 
 /// The plan's cost: per bucket the transient bytes, then what is kept, then what takes the space in the
 /// largest program.
@@ -48,6 +48,22 @@ pub fn table(file: &PlanFile) -> String {
         report.flash_param_bytes,
         report.plan_bytes,
     );
+    for bucket in &report.buckets {
+        for norm in bucket.train.iter().flat_map(|train| &train.norms) {
+            let by = match norm.by {
+                NormBy::Buffer => "of its buffer",
+                NormBy::Pairs => "by pairs of rows",
+                NormBy::SecondPass => "by a second pass",
+            };
+            let why = norm
+                .multiplications
+                .map_or_else(String::new, |[pairs, pass]| {
+                    format!(": {pairs} multiplications by pairs, {pass} by a pass")
+                });
+            let (key, param) = (bucket.key, &norm.param);
+            let _ = writeln!(out, "clip_global_norm, bucket {key}, {param} {by}{why}");
+        }
+    }
     if report.saved == Saved::F16 {
         let _ = writeln!(out, "what backward needs of forward is saved in f16");
     }

@@ -216,7 +216,7 @@ fn networks_that_cannot_be_planned() {
     );
     let two = scratch.name("two");
     assert_says(&plan(&two, &data), &["two-3-symbol.json"]);
-    let damaged = scratch.write("x.plan.postcard", "tinplan4 and nothing more");
+    let damaged = scratch.write("x.plan.postcard", "tinplan5 and nothing more");
     assert_says(
         &tinpail(&["plan", "--plan", &damaged]).failed(),
         &["x.plan.postcard", "hint: "],

@@ -15,7 +15,7 @@ use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
 use crate::ir::{BufId, Code, Storage};
-use crate::lower::{Setting, lower};
+use crate::lower::{Setting, lower, norms};
 use crate::narrow::{candidates, narrow};
 use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
@@ -251,6 +251,23 @@ fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
             );
         }
     }
+    if let Some(max_norm) = config.clip_global_norm {
+        if !(max_norm > 0.0 && max_norm.is_finite()) {
+            return Err(Error::Config(format!(
+                "clip_global_norm: {max_norm} is not greater than 0"
+            )));
+        }
+        if !matches!(config.train, Train::Fused | Train::Held) {
+            return wrong(
+                "clip_global_norm needs Train::Fused or Train::Held: the norm is that of all gradients",
+            );
+        }
+        if config.compression.is_some() {
+            return wrong(
+                "clip_global_norm and compression_params: what is sent is not what is clipped",
+            );
+        }
+    }
     if config.saved != Saved::F32 && config.train == Train::None {
         return wrong("saved_activations needs a plan that trains");
     }
@@ -462,6 +479,7 @@ impl Finished {
             optimal: draft.peak == draft.lower_bound,
             nodes: draft.nodes,
             placed: placed(&draft.code, &draft.aliases, &draft.lives, &self.offsets),
+            norms: norms(&draft.code),
         }
     }
 }
@@ -488,6 +506,7 @@ impl<F> Maker<'_, F> {
             grad_add: &grad_add,
             compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
+            clip_global_norm: self.config.clip_global_norm,
             saved: self.config.saved,
         };
         let infer = self.draft(lower(net, shapes, &setting, false)?)?;

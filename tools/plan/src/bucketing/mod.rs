@@ -172,6 +172,7 @@ pub struct Bucketing<F> {
     lr_mults: Vec<(String, f32)>,
     wd_mults: Vec<(String, f32)>,
     inputs_need_grad: bool,
+    clip_global_norm: Option<f32>,
     saved: Saved,
     ram_limit_bytes: Option<usize>,
     math: MathKind,
@@ -203,6 +204,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             lr_mults: Vec::new(),
             wd_mults: Vec::new(),
             inputs_need_grad: false,
+            clip_global_norm: None,
             saved: Saved::F32,
             ram_limit_bytes: None,
             math: MathKind::Libm,
@@ -303,6 +305,16 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// Whether backward also makes the gradients of the data.
     pub fn inputs_need_grad(mut self, inputs_need_grad: bool) -> Self {
         self.inputs_need_grad = inputs_need_grad;
+        self
+    }
+
+    /// `gluon.utils.clip_global_norm` before every update: where the norm of the gradients of all parameters that the bucket
+    /// trains is above `max_norm`, they are scaled by max_norm / (norm + 1e-8). The gradients are those of the whole batch,
+    /// before `rescale_grad`, weight decay and `clip_gradient`; held ones are left as they are, and scaled as they are
+    /// applied. A norm that is not finite refuses the update. Without held gradients the norm comes from pairs of rows of
+    /// deltas and inputs, or from a second pass over the tiles, whichever takes fewer multiplications: the report says.
+    pub fn clip_global_norm(mut self, max_norm: f32) -> Self {
+        self.clip_global_norm = Some(max_norm);
         self
     }
 

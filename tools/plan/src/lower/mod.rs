@@ -4,6 +4,7 @@
 //! gradients are views; an operator that only reinterprets its input (Reshape, BlockGrad, a slice of
 //! contiguous memory) emits nothing.
 
+mod clip;
 mod elementwise;
 mod layer;
 mod leaky;
@@ -25,6 +26,7 @@ use crate::error::Error;
 use crate::infer::Shapes;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
 use crate::symbol::{Act, Binary, Net, Node, NodeId, Op, Sym};
+pub(crate) use clip::norms;
 pub(crate) use loss::ignore_label;
 use terms::GradTerm;
 
@@ -56,6 +58,8 @@ pub struct Setting<'s> {
     /// What update takes of held gradients.
     pub compression: Option<Compression>,
     pub inputs_need_grad: bool,
+    /// The largest norm of all gradients together.
+    pub clip_global_norm: Option<f32>,
     /// What recurrent layers store their gates and states as.
     pub saved: Saved,
 }

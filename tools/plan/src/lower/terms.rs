@@ -168,7 +168,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn held_grad(&mut self, param: usize) -> View {
+    pub(super) fn held_grad(&mut self, param: usize) -> View {
         let len = self.setting.param_lens[param];
         self.stored(Storage::Grad(param), &format!("grad{param}"), len)
     }
@@ -279,8 +279,10 @@ impl Lowering<'_> {
         let terms = std::mem::take(&mut self.terms);
         self.phase = Phase::Check;
         self.check_terms(&terms);
-        self.phase = Phase::Update;
         let moved = self.moved();
+        let norm = self.global_norm(&moved, &terms);
+        self.phase = Phase::Update;
+        self.clip(norm);
         match self.setting.train {
             Train::None => {}
             Train::Held => {
@@ -334,7 +336,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn param_name(&self, param: usize) -> String {
+    pub(super) fn param_name(&self, param: usize) -> String {
         let name = self.setting.roles.iter();
         let name = name.filter(|(_, role)| **role == Role::Param(param));
         name.map(|(name, _)| name.clone())
@@ -395,7 +397,7 @@ impl Lowering<'_> {
     }
 
     /// The gradient of a parameter, summed from its terms in a buffer.
-    fn form(&mut self, param: usize, terms: &[GradTerm]) -> View {
+    pub(super) fn form(&mut self, param: usize, terms: &[GradTerm]) -> View {
         self.node = self.param_name(param);
         let grad = self.fill("grad", self.setting.param_lens[param], 0.0);
         for term in terms.iter().filter(|term| term.param == param) {
@@ -518,7 +520,7 @@ impl Lowering<'_> {
 
     /// The weights from `offset` on, and their states: from the first weight's in the first array to the last weight's
     /// in the last array.
-    fn weight_and_state(
+    pub(super) fn weight_and_state(
         &mut self,
         param: usize,
         offset: usize,
@@ -538,7 +540,7 @@ impl Lowering<'_> {
 }
 
 /// Sorts the terms by offset; whether no two overlap.
-fn sorted_disjoint(terms: &mut [GradTerm]) -> bool {
+pub(super) fn sorted_disjoint(terms: &mut [GradTerm]) -> bool {
     terms.sort_by_key(|term| term.offset);
     terms
         .windows(2)

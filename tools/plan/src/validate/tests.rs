@@ -436,6 +436,7 @@ fn lowered(train: Train) -> Code {
         grad_add: &vec![false; param_lens.len()],
         compression: None,
         inputs_need_grad: true,
+        clip_global_norm: None,
         saved: Saved::F32,
     };
     lower(&net, &shapes, &setting, true).expect("lowered")
