@@ -73,7 +73,9 @@ pub fn pairs(
     x1: &[f32],         // [R - R0, K]
 ) -> f32 {
     let Dense { inputs, outputs } = dense;
-    let before = x0.len().checked_div(inputs).unwrap_or(0);
+    let Some(before) = x0.len().checked_div(inputs) else {
+        return 0.0;
+    };
     let z = |at: usize| match at.checked_sub(before) {
         None => row(x0, at, inputs),
         Some(at) => row(x1, at, inputs),

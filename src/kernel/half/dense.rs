@@ -53,7 +53,7 @@ pub fn update<T: Optimizer>(
 ) -> Result<(), Overflow> {
     let Dense { inputs, outputs } = dense;
     let mut column = 0;
-    while column < inputs {
+    while column < inputs.min(w.len()) {
         let strip = fill(strip.as_chunks_mut().0, inputs, column, x0, x1);
         let mut at = column;
         for (o, w) in rows_mut(w, inputs).take(outputs).enumerate() {

@@ -10,7 +10,8 @@ use crate::kernel::rows::Strided;
 use crate::kernel::softmax::{Loss, Normalization, Softmax};
 use crate::kernel::window::Axis;
 use crate::kernel::{
-    elementwise, embedding, gru, layout, leaky, lstm, reduce, regression, rnn, sequence,
+    elementwise, embedding, global_norm, gru, half, layout, leaky, lstm, reduce, regression, rnn,
+    sequence,
 };
 use crate::math::Math;
 use crate::optim::Sgd;
@@ -44,6 +45,9 @@ proptest! {
         shape.row(&a, &b, &c, &mut e, flags[0]);
         shape.backward_data(delta, &b, &mut e, flags[0]);
         shape.grad(delta, &b, &c, &mut e);
+        let _ = global_norm::pairs(shape, delta, &b, &c);
+        half::dense::grad(shape, delta, &b, &tokens, &mut e, &mut g);
+        let _ = half::dense::update(shape, delta, &b, &tokens, &mut e, &mut g, update(sgd, &mut f, s[5]));
         let _ = shape.update(delta, &b, &c, &mut e, &mut g, update(sgd, &mut f, s[5]));
         dense::bias_grad(delta, s[4], &mut e);
         let _ = dense::bias_update(delta, s[4], &mut e, update(sgd, &mut f, s[5]));
@@ -97,6 +101,19 @@ proptest! {
         rnn::forward(dims, rnn::Mode::Relu, math, rnn::Forward { x: &a, weights, h0: &b, sums: &mut e, h: &mut g });
         let io = rnn::Backward { wh: &a, h: &c, delta: &mut e, dh_all: &d, dh: &mut f };
         rnn::backward(dims, rnn::Mode::Relu, io);
+        let mut stored = tokens.clone();
+        let io = half::lstm::Forward {
+            x: &a, weights, h0: &b, c0: &c, gates: &mut e, stored: &mut stored, c: &mut f, h: &mut g,
+        };
+        half::lstm::forward(dims, math, io);
+        let io = half::lstm::Backward { wh: &a, c0: &b, gates: &mut e, dh_all: &d, dh: &mut f, dc: &mut g };
+        half::lstm::backward(dims, math, io);
+        let io = half::gru::Forward { x: &a, weights, h0: &b, gates: &mut e, stored: &mut stored, h: &mut g };
+        half::gru::forward(dims, math, io);
+        let io = half::gru::Backward { wh: &a, h0: &b, stored: &stored, gates: &mut e, dh_all: &d, dh: &mut f };
+        half::gru::backward(dims, io);
+        let io = half::rnn::Backward { wh: &a, stored: &stored, delta: &mut e, dh_all: &d, dh: &mut f };
+        half::rnn::backward(dims, rnn::Mode::Relu, io);
 
         embedding::forward(&tokens, &a, &mut e, s[0]);
         embedding::grad(&tokens, &a, &mut e, s[0]);
