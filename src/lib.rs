@@ -31,7 +31,7 @@
 //! | `alloc` | owned results |
 //! | `std` | what host tools need |
 #![cfg_attr(not(feature = "std"), no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

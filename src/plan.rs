@@ -210,7 +210,7 @@ kernels! {
     DenseForward: [Read x, Read w, Read b, Write y],
     DenseBackwardData: [Read delta, Read w, Write dx],
     DenseGrad: [Read delta, Read x0, Read x1, Update dw],
-    DenseUpdate: [Read delta, Read x0, Read x1, Update w, Update m, Write tile],
+    DenseUpdate: [Read delta, Read x0, Read x1, Update w, Update m],
     /// `x1` is f16.
     DenseGradF16: [Read delta, Read x0, Read x1, Update dw, Write row],
     /// `x1` is f16.

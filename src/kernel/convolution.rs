@@ -13,7 +13,7 @@
 //! For each tap the outputs that it reaches are a rectangle, found once: the inner loops run along its rows and test
 //! nothing.
 
-use super::dense::axpy;
+use super::blas::{self, Matrix, Window3, portable::axpy};
 use super::finite::{all_finite, finite};
 use super::rows::{Column, row, rows, rows_mut, strided_mut};
 use super::window::{Axis, Rect};
@@ -120,15 +120,73 @@ impl Convolution {
             for (x, y) in groups {
                 for y in rows_mut(y, self.output_plane()) {
                     let Some(w) = w.next() else { return };
+                    if self.is_window3() {
+                        self.rows_by_window3(x, w, b.next().copied().unwrap_or(0.0), y);
+                        continue;
+                    }
                     y.fill(0.0);
+                    if self.is_pointwise() {
+                        let x = Matrix {
+                            values: x,
+                            stride: self.input_plane(),
+                        };
+                        blas::gemv_transposed(w, x, y);
+                        add_to_all(y, b.next());
+                        continue;
+                    }
                     for (x, w) in rows(x, self.input_plane()).zip(rows(w, self.area())) {
                         self.add_plane(x, w, y);
                     }
-                    if let Some(b) = b.next() {
-                        y.iter_mut().for_each(|y| *y += b);
-                    }
+                    add_to_all(y, b.next());
                 }
             }
+        }
+    }
+
+    /// Whether windows are three wide and slide over all columns, one by one.
+    fn is_window3(self) -> bool {
+        let Axis {
+            input,
+            output,
+            kernel,
+            stride,
+            pad,
+            dilate,
+        } = self.width;
+        (kernel, stride, dilate) == (3, 1, 1)
+            && pad <= 1
+            && output.saturating_add(2) == input.saturating_add(pad).saturating_add(pad)
+    }
+
+    /// Whether every output is made of the inputs at its own place.
+    fn is_pointwise(self) -> bool {
+        let axis = |axis: Axis| (axis.kernel, axis.stride, axis.pad) == (1, 1, 0);
+        axis(self.height) && axis(self.width) && self.input_plane() == self.output_plane()
+    }
+
+    /// One plane of outputs where [`Self::is_window3`] holds.
+    fn rows_by_window3(
+        self,
+        x: &[f32], // [C/G, H, W]
+        w: &[f32], // [C/G, KH, 3]
+        bias: f32,
+        y: &mut [f32], // [OH, OW]
+    ) {
+        for (oh, y) in rows_mut(y, self.width.output).enumerate() {
+            let (taps, first) = self.height.taps_of(oh);
+            let window = Window3 {
+                x,
+                w,
+                plane: self.input_plane(),
+                width: self.width.input,
+                height: self.height.kernel,
+                taps: (taps.start, taps.len()),
+                first,
+                dilate: self.height.dilate,
+                pad: self.width.pad,
+                bias,
+            };
+            blas::window3(window, y);
         }
     }
 
@@ -265,6 +323,12 @@ impl Convolution {
             at += w.len();
         }
         Ok(())
+    }
+}
+
+fn add_to_all(y: &mut [f32], b: Option<&f32>) {
+    if let Some(b) = b {
+        y.iter_mut().for_each(|y| *y += b);
     }
 }
 

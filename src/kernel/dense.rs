@@ -10,8 +10,9 @@
 //!   are those of step 0, then those of step 1, and so on (t ascending, then the batch).
 //! - db\[o\] = (the value present) + delta\[0,o\] + delta\[1,o\] + ...
 
-use super::finite::{all_finite, finite};
-use super::rows::{Column, Rows, Strided, rows, rows_mut};
+use super::blas::{self, Matrix, Outer};
+use super::finite::all_finite;
+use super::rows::{Strided, rows, rows_mut};
 use crate::optim::{Optimizer, Overflow, Update};
 
 /// The shape of a matrix of weights, `[outputs, inputs]`.
@@ -30,9 +31,19 @@ impl Dense {
         b: &[f32],     // [O] or empty
         y: &mut [f32], // [R, O]
     ) {
-        for (x, y) in rows(x, self.inputs).zip(rows_mut(y, self.outputs)) {
-            self.row(x, w, b, y, false);
-        }
+        self.forward_strided(x, w, b, y, self.outputs);
+    }
+
+    /// As [`Self::forward`], the rows of y `stride` apart.
+    pub fn forward_strided(
+        self,
+        x: &[f32],     // [R, K]
+        w: &[f32],     // [O, K]
+        b: &[f32],     // [O] or empty
+        y: &mut [f32], // [R, O], strided
+        stride: usize,
+    ) {
+        blas::gemm(self.inputs, self.outputs, x, w, b, y, stride);
     }
 
     /// One row of [`Self::forward`]; with `add`, the product and its bias are summed first and then added to `y`.
@@ -45,22 +56,14 @@ impl Dense {
         y: &mut [f32], // [O]
         add: bool,
     ) {
-        let mut w = rows(w, self.inputs);
-        let mut b = b.iter();
-        // A sum that starts from +0 is never -0, so that adding +0 for a missing bias changes nothing.
-        let mut store = |y: &mut f32, sum: f32| {
-            let value = sum + b.next().copied().unwrap_or(0.0);
-            *y = if add { *y + value } else { value };
-        };
-        let (tiles, last) = y.as_chunks_mut::<4>();
-        for tile in tiles {
-            let Some(w) = w.next_four() else { return };
-            for (y, sum) in tile.iter_mut().zip(dot_four(x, w)) {
-                store(y, sum);
-            }
+        if !x.is_empty() {
+            return blas::gemv(self.inputs, x, w, b, y, add);
         }
-        for (y, w) in last.iter_mut().zip(w) {
-            store(y, dot(x, w));
+        let mut b = b.iter();
+        for y in y {
+            // +0 + b, as after a sum.
+            let value = 0.0 + b.next().copied().unwrap_or(0.0);
+            *y = if add { *y + value } else { value };
         }
     }
 
@@ -87,7 +90,14 @@ impl Dense {
         w: &[f32],      // [O, K]
         dx: &mut [f32], // [K]
     ) {
-        axpy_all(&mut Column::of(delta), rows(w, self.inputs), dx);
+        let Some(dx) = dx.get_mut(..self.inputs) else {
+            return;
+        };
+        let w = Matrix {
+            values: w,
+            stride: self.inputs,
+        };
+        blas::gemv_transposed(delta, w, dx);
     }
 
     /// dw += delta^T x. The rows of x are those of `x0` (the initial state of a recurrent layer), then those of `x1`.
@@ -98,45 +108,85 @@ impl Dense {
         x1: &[f32],         // [R - R0, K]
         dw: &mut [f32],     // [O, K]
     ) {
-        for (o, dw) in rows_mut(dw, self.inputs).take(self.outputs).enumerate() {
-            self.grad_row(delta, o, x0, x1, dw);
+        if let Some(outer) = self.outer(delta, x0, x1) {
+            blas::outer_sum(outer, dw, self.inputs, self.inputs, true);
         }
     }
 
-    /// Row `o` of [`Self::grad`].
-    fn grad_row(self, delta: Strided<'_>, o: usize, x0: &[f32], x1: &[f32], dw: &mut [f32]) {
-        let mut delta = delta.column(o);
-        axpy_all(&mut delta, rows(x0, self.inputs), dw);
-        axpy_all(&mut delta, rows(x1, self.inputs), dw);
+    /// The products that a gradient is the sum of.
+    fn outer<'a>(self, delta: Strided<'a>, x0: &'a [f32], x1: &'a [f32]) -> Option<Outer<'a>> {
+        let matrix = |values| Matrix {
+            values,
+            stride: self.inputs,
+        };
+        Some(Outer {
+            delta: Matrix {
+                values: delta.values.get(delta.first..)?,
+                stride: delta.stride,
+            },
+            outputs: self.outputs,
+            x: matrix(x0),
+            x_rows: x0.len().checked_div(self.inputs)?,
+            more: matrix(x1),
+            more_rows: x1.len().checked_div(self.inputs)?,
+        })
     }
 
-    /// The gradient of [`Self::grad`], onto zeros, given to the optimizer row by row as it is formed:
-    /// the same bits as the two after each other.
+    /// The gradient of [`Self::grad`], onto zeros, given to the optimizer part by part as it is formed:
+    /// the same bits as the two after each other. (But that of one row of x is the product itself, not +0 and the product: where it
+    /// is -0, the momentum or the weight was, and nothing decays, it may stay -0.)
     ///
     /// # Errors
-    /// A gradient or a new weight is not finite. The rows before it are updated already.
+    /// A gradient or a new weight is not finite. Some weights are updated already.
     pub fn update<T: Optimizer>(
         self,
         delta: Strided<'_>, // [R, O]
         x0: &[f32],         // [R0, K]
         x1: &[f32],         // [R - R0, K]
         w: &mut [f32],      // [O, K]
-        tile: &mut [f32],   // [K], overwritten
         mut update: Update<'_, T>,
     ) -> Result<(), Overflow> {
-        let mut at = 0;
-        for (o, w) in rows_mut(w, self.inputs).take(self.outputs).enumerate() {
-            tile.fill(0.0);
-            self.grad_row(delta, o, x0, x1, tile);
-            if !all_finite(tile) {
-                return Err(Overflow);
+        let Some(outer) = self.outer(delta, x0, x1) else {
+            return Ok(());
+        };
+        if outer.x_rows.saturating_add(outer.more_rows) == 1 {
+            let x = if x0.is_empty() { x1 } else { x0 };
+            let delta = outer.delta.row(0, self.outputs);
+            if let Some(done) = update.outer(w, delta, x) {
+                return done;
             }
-            update.row(at, w, tile)?;
-            at += w.len();
+        }
+        let mut tile = [0.0; TILE_ROWS * TILE_COLUMNS];
+        let mut o = 0;
+        while o < self.outputs {
+            let mut k = 0;
+            while k < self.inputs {
+                let part = outer.part(o..o.saturating_add(TILE_ROWS), k);
+                let width = self.inputs.saturating_sub(k).min(TILE_COLUMNS);
+                blas::outer_sum(part, &mut tile, TILE_COLUMNS, width, false);
+                for (r, g) in rows(&tile, TILE_COLUMNS).take(part.outputs).enumerate() {
+                    let row = o.saturating_add(r).saturating_mul(self.inputs);
+                    let at = row.saturating_add(k);
+                    let w = w.get_mut(at..at.saturating_add(width));
+                    let (Some(w), Some(g)) = (w, g.get(..width)) else {
+                        return Ok(());
+                    };
+                    if !all_finite(g) {
+                        return Err(Overflow);
+                    }
+                    update.row(at, w, g)?;
+                }
+                k = k.saturating_add(TILE_COLUMNS);
+            }
+            o = o.saturating_add(TILE_ROWS);
         }
         Ok(())
     }
 }
+
+/// What is formed of a gradient before the optimizer sees it.
+const TILE_ROWS: usize = 4;
+const TILE_COLUMNS: usize = 16;
 
 /// db += the sum of the rows of delta.
 pub fn bias_grad(
@@ -151,71 +201,35 @@ pub fn bias_grad(
     }
 }
 
-/// The gradient of [`bias_grad`], onto zeros, given to the optimizer value by value: the same bits.
+/// The gradient of [`bias_grad`], onto zeros, given to the optimizer as it is formed: the same bits.
 ///
 /// # Errors
-/// A gradient or a new bias is not finite. The values before it are updated already.
+/// A gradient or a new bias is not finite. Some values before it are updated already.
 pub fn bias_update<T: Optimizer>(
     delta: Strided<'_>, // [R, O]
     outputs: usize,
     b: &mut [f32], // [O]
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
-    for (o, b) in b.iter_mut().take(outputs).enumerate() {
-        let g = delta.column(o).fold(0.0, |sum, delta| sum + delta);
-        if !finite(g) {
+    let mut sums = [0.0; TILE_COLUMNS];
+    let mut at = 0;
+    while at < outputs {
+        let end = at.saturating_add(TILE_COLUMNS).min(outputs);
+        let sums = sums.get_mut(..end.saturating_sub(at));
+        let (Some(b), Some(sums)) = (b.get_mut(at..end), sums) else {
+            return Ok(());
+        };
+        sums.fill(0.0);
+        for row in delta.rows(outputs) {
+            for (sum, delta) in sums.iter_mut().zip(row.get(at..).unwrap_or(&[])) {
+                *sum += delta;
+            }
+        }
+        if !all_finite(sums) {
             return Err(Overflow);
         }
-        update.row(o, core::slice::from_mut(b), &[g])?;
+        update.row(at, b, sums)?;
+        at = end;
     }
     Ok(())
-}
-
-/// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
-fn dot(x: &[f32], w: &[f32]) -> f32 {
-    x.iter().zip(w).fold(0.0, |sum, (x, w)| sum + x * w)
-}
-
-/// Four of [`dot`], so that x is read once for the four.
-fn dot_four(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
-    let (mut s0, mut s1, mut s2, mut s3) = (0.0, 0.0, 0.0, 0.0);
-    for ((((x, w0), w1), w2), w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
-        s0 += x * w0;
-        s1 += x * w1;
-        s2 += x * w2;
-        s3 += x * w3;
-    }
-    [s0, s1, s2, s3]
-}
-
-/// y += a\[0\] x\[0\] + a\[1\] x\[1\] + ..., one after the other. Takes one factor for each row.
-fn axpy_all(factors: &mut Column<'_, f32>, mut x: Rows<'_, f32>, y: &mut [f32]) {
-    while let Some(x) = x.next_four() {
-        let (Some(a0), Some(a1), Some(a2), Some(a3)) = (
-            factors.next(),
-            factors.next(),
-            factors.next(),
-            factors.next(),
-        ) else {
-            return;
-        };
-        axpy_four([a0, a1, a2, a3], x, y);
-    }
-    for (x, a) in x.zip(factors) {
-        axpy(a, x, y);
-    }
-}
-
-/// y += a x
-pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
-    }
-}
-
-/// Four of [`axpy`] after each other, so that y is read and written once for the four.
-fn axpy_four([a0, a1, a2, a3]: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
-    for ((((y, x0), x1), x2), x3) in y.iter_mut().zip(x0).zip(x1).zip(x2).zip(x3) {
-        *y = *y + a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3;
-    }
 }

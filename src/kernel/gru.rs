@@ -41,7 +41,6 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         keep,
     } = dims;
     let two = hidden.saturating_mul(2);
-    let mut gates = Gates::new(io.gates, hidden.saturating_mul(4), keep == Keep::All);
     let mut h = Running::new(
         io.h,
         io.h0,
@@ -63,6 +62,13 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     let Weights { wi, bi, wh, bh } = io.weights;
     let (wh_gates, wh_new) = split(wh, two.saturating_mul(hidden));
     let (bh_gates, bh_new) = split(bh, two);
+    let gate_len = hidden.saturating_mul(4);
+    // Where every step has gates of its own, all steps' products with the input are one product of matrices.
+    let ahead = keep == Keep::All;
+    if ahead {
+        input.forward_strided(io.x, wi, bi, io.gates, gate_len);
+    }
+    let mut gates = Gates::new(io.gates, gate_len, ahead);
 
     for x in rows(io.x, batch.saturating_mul(inputs)) {
         let Some((h, known)) = h.step() else { return };
@@ -72,7 +78,9 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
             let Some((sums, q)) = gates.split_at_mut_checked(input.outputs) else {
                 return;
             };
-            input.row(x, wi, bi, sums, false);
+            if !ahead {
+                input.row(x, wi, bi, sums, false);
+            }
             let Some(r_z) = sums.get_mut(..two) else {
                 return;
             };

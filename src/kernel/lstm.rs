@@ -44,7 +44,6 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     } = dims;
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
-    let mut gates = Gates::new(io.gates, gate_len, keep == Keep::All);
     let mut c = Running::new(io.c, io.c0, state_len, keep == Keep::All);
     let mut h = Running::new(io.h, io.h0, state_len, keep != Keep::Last);
     let input = Dense {
@@ -56,6 +55,12 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         outputs: gate_len,
     };
     let Weights { wi, bi, wh, bh } = io.weights;
+    // Where every step has gates of its own, all steps' products with the input are one product of matrices.
+    let ahead = keep == Keep::All;
+    if ahead {
+        input.forward(io.x, wi, bi, io.gates);
+    }
+    let mut gates = Gates::new(io.gates, gate_len, ahead);
 
     for x in rows(io.x, batch.saturating_mul(inputs)) {
         let (Some((c, _)), Some((h, known))) = (c.step(), h.step()) else {
@@ -66,7 +71,9 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
             .zip(rows_mut(h, hidden))
         {
             let Some(gates) = gates.row() else { return };
-            input.row(x, wi, bi, gates, false);
+            if !ahead {
+                input.row(x, wi, bi, gates, false);
+            }
             state.row(if known { h } else { &[] }, wh, bh, gates, true);
             cell_forward(hidden, math, gates, c, h);
         }

@@ -9,6 +9,10 @@
 //! as each has its own accumulator.
 
 pub mod activation;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[allow(unsafe_code)]
+pub mod arm;
+pub mod blas;
 pub mod call;
 pub mod compressed;
 pub mod convolution;

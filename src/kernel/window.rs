@@ -47,6 +47,21 @@ impl Axis {
         (first..end.min(self.output), input)
     }
 
+    /// The taps of output `o` that lie in the input, and the input under the first of them.
+    pub(super) fn taps_of(self, o: usize) -> (Range<usize>, usize) {
+        let at = |k: usize| {
+            let shift = k.saturating_mul(self.dilate);
+            let padded = o.saturating_mul(self.stride).saturating_add(shift);
+            padded.checked_sub(self.pad).filter(|at| *at < self.input)
+        };
+        let first = (0..self.kernel).find(|k| at(*k).is_some());
+        let Some((first, input)) = first.and_then(|k| Some((k, at(k)?))) else {
+            return (0..0, 0);
+        };
+        let after = (first..self.kernel).find(|k| at(*k).is_none());
+        (first..after.unwrap_or(self.kernel), input)
+    }
+
     /// What the window of output `o` covers.
     pub(super) fn cover(self, o: usize) -> Cover {
         // Counted from the start of the padding.

@@ -124,6 +124,18 @@ pub trait Optimizer: Sized {
     /// `states` is empty for a parameter without state; an empty `g` is a gradient of zeros.
     fn apply(step: &Self::Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool;
 
+    /// Moves `w`, a row of weights for each of `delta`, by the gradient delta x^T as it is formed. `None` where the optimizer, or
+    /// these numbers, need the gradient first; else as [`apply`](Self::apply).
+    fn apply_outer(
+        _step: &Self::Step,
+        _w: &mut [f32],
+        _delta: &[f32],
+        _x: &[f32],
+        _states: States<'_>,
+    ) -> Option<bool> {
+        None
+    }
+
     /// Refuses numbers that make no sense.
     ///
     /// # Errors
@@ -229,6 +241,23 @@ impl<'s, O: Optimizer> Update<'s, O> {
         } else {
             Err(Overflow)
         }
+    }
+}
+
+impl<O: Optimizer> Update<'_, O> {
+    /// Moves `w`, all weights of the kernel, by the gradient delta x^T; `None` where the optimizer needs it row by row.
+    ///
+    /// # Errors
+    /// A new weight is not finite.
+    #[inline]
+    pub fn outer(
+        &mut self,
+        w: &mut [f32],
+        delta: &[f32],
+        x: &[f32],
+    ) -> Option<Result<(), Overflow>> {
+        let done = O::apply_outer(&self.step, w, delta, x, self.states.after(0))?;
+        Some(if done { Ok(()) } else { Err(Overflow) })
     }
 }
 

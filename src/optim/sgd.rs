@@ -9,6 +9,7 @@
 use super::common::{cut, share};
 use super::{At, Common, Kind, Optimizer, States, common};
 use crate::error::{Hyper, OptimizerError};
+use crate::kernel::blas::{self, Rates};
 use crate::kernel::finite::finite;
 
 /// The numbers of the optimizer; `learning_rate` and `wd` before a parameter's multipliers.
@@ -40,67 +41,49 @@ impl Default for Sgd {
 /// The numbers of one update of one parameter.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    lr: f32,
+    rates: Rates,
     /// lr wd
     decay: f32,
-    momentum: f32,
-    scale: f32,
     bound: Option<f32>,
 }
 
 impl Step {
-    /// Adds -(lr wd) w - lr clip(s g) to w.
-    #[inline]
-    fn plain(&self, w: &mut [f32], g: &[f32], clip: impl Fn(f32) -> f32) -> bool {
-        let (lr, decay, scale) = (self.lr, self.decay, self.scale);
-        let mut ok = true;
-        if decay == 0.0 {
-            for (w, g) in w.iter_mut().zip(g) {
-                *w -= lr * clip(scale * g);
-                ok &= finite(*w);
-            }
-        } else {
-            for (w, g) in w.iter_mut().zip(g) {
-                *w += -(decay * *w) - lr * clip(scale * g);
-                ok &= finite(*w);
-            }
-        }
-        ok
+    /// Whether gradients are taken as they are.
+    fn is_simple(&self) -> bool {
+        self.decay == 0.0 && self.bound.is_none()
     }
 
-    /// m = mu m - lr clip(s g), then w += m.
-    #[inline]
-    fn with_state(
-        &self,
-        momentum: f32,
-        w: &mut [f32],
-        g: &[f32],
-        m: &mut [f32],
-        clip: impl Fn(f32) -> f32,
-    ) -> bool {
-        let (lr, scale, mut ok) = (self.lr, self.scale, true);
-        for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
-            *m = momentum * *m - lr * clip(scale * g);
-            *w += *m;
+    /// Any update, with decay and without, cut or not, of gradients or of none.
+    #[inline(never)]
+    fn general(&self, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+        let Rates {
+            lr,
+            momentum,
+            scale,
+        } = self.rates;
+        let (mut g, mut m) = (g.iter(), m.iter_mut());
+        let mut ok = true;
+        for w in w {
+            let g = match (g.next(), self.bound) {
+                (None, _) => 0.0,
+                (Some(g), None) => lr * (scale * g),
+                (Some(g), Some(bound)) => lr * cut(scale * g, bound),
+            };
+            let decay = self.decay * *w;
+            *w += match m.next() {
+                Some(m) => {
+                    let kept = momentum * *m;
+                    *m = if self.decay == 0.0 {
+                        kept
+                    } else {
+                        kept - decay
+                    } - g;
+                    *m
+                }
+                None if self.decay == 0.0 => -g,
+                None => -decay - g,
+            };
             ok &= finite(*w);
-        }
-        ok
-    }
-
-    /// Updates without a gradient: decay and momentum alone.
-    fn idle(&self, w: &mut [f32], momentum: f32, m: &mut [f32]) -> bool {
-        let mut ok = true;
-        if !m.is_empty() {
-            for (w, m) in w.iter_mut().zip(m) {
-                *m *= momentum;
-                *w += *m;
-                ok &= finite(*w);
-            }
-        } else if self.decay != 0.0 {
-            for w in w {
-                *w += -(self.decay * *w);
-                ok &= finite(*w);
-            }
         }
         ok
     }
@@ -114,31 +97,44 @@ impl Optimizer for Sgd {
     fn begin(&mut self, at: At) -> Step {
         let lr = self.learning_rate * at.lr_mult;
         Step {
-            lr,
+            rates: Rates {
+                lr,
+                momentum: self.momentum,
+                scale: self.rescale_grad.unwrap_or(1.0) * at.grad_scale,
+            },
             decay: lr * (self.wd * at.wd_mult),
-            momentum: self.momentum,
-            scale: self.rescale_grad.unwrap_or(1.0) * at.grad_scale,
             bound: self.clip_gradient.filter(|bound| *bound > 0.0),
         }
     }
 
     fn apply(step: &Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
         let m = states.one();
-        let mut momentum = step.momentum;
-        if !m.is_empty() && step.decay != 0.0 {
-            // A pass of its own, so that the usual case without decay has none of it.
-            for (m, w) in m.iter_mut().zip(w.iter()) {
-                *m = momentum * *m - step.decay * w;
-            }
-            momentum = 1.0;
+        if !step.is_simple() || g.is_empty() {
+            step.general(w, g, m)
+        } else if m.is_empty() {
+            blas::sgd_plain(step.rates, w, g)
+        } else {
+            blas::sgd_momentum(step.rates, w, g, m)
         }
-        match (g.is_empty(), m.is_empty(), step.bound) {
-            (true, _, _) => step.idle(w, momentum, m),
-            (_, true, None) => step.plain(w, g, |g| g),
-            (_, true, Some(bound)) => step.plain(w, g, |g| cut(g, bound)),
-            (_, false, None) => step.with_state(momentum, w, g, m, |g| g),
-            (_, false, Some(bound)) => step.with_state(momentum, w, g, m, |g| cut(g, bound)),
+    }
+
+    fn apply_outer(
+        step: &Step,
+        w: &mut [f32],
+        delta: &[f32],
+        x: &[f32],
+        states: States<'_>,
+    ) -> Option<bool> {
+        // Scaling by 1 leaves the bits.
+        if !step.is_simple() || step.rates.scale != 1.0 {
+            return None;
         }
+        let m = states.one();
+        Some(if m.is_empty() {
+            blas::outer_plain(step.rates, delta, x, w)
+        } else {
+            blas::outer_momentum(step.rates, delta, x, w, m)
+        })
     }
 
     fn check(&self) -> Result<(), OptimizerError> {

@@ -32,7 +32,7 @@ pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
-    let [delta, x0, x1, w, m, tile] = args.views()?;
+    let [delta, x0, x1, w, m] = args.views()?;
     let dense = Dense {
         inputs: size(inputs),
         outputs: size(outputs),
@@ -42,7 +42,6 @@ pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
         x0.read(),
         x1.read(),
         w.write(),
-        tile.write(),
         begun.update(m),
     )?;
     Ok(())

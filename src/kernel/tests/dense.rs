@@ -115,8 +115,7 @@ proptest! {
         prop_assert!(apply(sgd, &mut w2, &dw, &mut m2));
         prop_assert!(apply(sgd, &mut b2, &db, &mut bm2));
 
-        let mut tile = vec![7.0; k];
-        prop_assert!(dense.update(delta, &x0, &x1, &mut w, &mut tile, update(sgd, &mut m, o * k)).is_ok());
+        prop_assert!(dense.update(delta, &x0, &x1, &mut w, update(sgd, &mut m, o * k)).is_ok());
         prop_assert!(bias_update(delta, o, &mut b, update(sgd, &mut bm, o)).is_ok());
         prop_assert_eq!(bits(&w), bits(&w2));
         prop_assert_eq!(bits(&m), bits(&m2));
@@ -128,7 +127,7 @@ proptest! {
 #[test]
 fn an_infinite_gradient_stops_the_update_at_its_row() {
     let (delta, x) = ([1.0, f32::MAX, f32::MAX, 1.0], [1.0, 1.0, 1.0, 4.0]);
-    let (mut w, mut tile) = ([1.0; 4], [0.0; 2]);
+    let mut w = [1.0; 4];
     let update = || update(Sgd::default(), &mut [], 4);
     let delta = Strided::contiguous(&delta, 2);
     let dense = Dense {
@@ -137,7 +136,7 @@ fn an_infinite_gradient_stops_the_update_at_its_row() {
     };
     // Row 0: 1 * (1, 1) + MAX * (1, 4).
     assert_eq!(
-        dense.update(delta, &[], &x, &mut w, &mut tile, update()),
+        dense.update(delta, &[], &x, &mut w, update()),
         Err(Overflow)
     );
     assert_eq!(w, [1.0; 4]);

@@ -48,7 +48,7 @@ proptest! {
         let _ = global_norm::pairs(shape, delta, &b, &c);
         half::dense::grad(shape, delta, &b, &tokens, &mut e, &mut g);
         let _ = half::dense::update(shape, delta, &b, &tokens, &mut e, &mut g, update(sgd, &mut f, s[5]));
-        let _ = shape.update(delta, &b, &c, &mut e, &mut g, update(sgd, &mut f, s[5]));
+        let _ = shape.update(delta, &b, &c, &mut e, update(sgd, &mut f, s[5]));
         dense::bias_grad(delta, s[4], &mut e);
         let _ = dense::bias_update(delta, s[4], &mut e, update(sgd, &mut f, s[5]));
 

@@ -378,7 +378,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Each row of the gradient is formed in a tile and applied; parts without a term have gradient zero.
+    /// The gradient is formed part by part and applied; parts without a term have gradient zero.
     fn update_by_rows(&mut self, param: usize, terms: &[GradTerm]) {
         let mut done = 0;
         let mut parts = 0..;
@@ -416,21 +416,18 @@ impl Lowering<'_> {
                 x0,
                 x1,
                 inputs,
-            } => {
-                let tile = self.temp("tile", inputs);
-                self.call(
-                    Kernel::DenseUpdate,
-                    &[Some(delta.values), x0, x1, Some(w), m, Some(tile)],
-                    &[
-                        inputs as u32,
-                        delta.outputs as u32,
-                        delta.first as u32,
-                        delta.stride as u32,
-                        param,
-                        part,
-                    ],
-                );
-            }
+            } => self.call(
+                Kernel::DenseUpdate,
+                &[Some(delta.values), x0, x1, Some(w), m],
+                &[
+                    inputs as u32,
+                    delta.outputs as u32,
+                    delta.first as u32,
+                    delta.stride as u32,
+                    param,
+                    part,
+                ],
+            ),
             Term::OuterF16 {
                 delta,
                 x0,

@@ -1,0 +1,382 @@
+//! Matrix times vector: eight sums side by side, or sixteen columns.
+
+use core::ptr;
+
+use super::text::{add, fpu, mul, step_of_two, zero};
+use crate::kernel::blas::Matrix;
+
+/// What the sums of a tile become.
+#[repr(C)]
+struct Store {
+    y: *mut f32,
+    /// Null for none.
+    bias: *const f32,
+    /// Not 0 to add to `y`.
+    add: usize,
+}
+
+/// See [`gemv`](crate::kernel::blas::portable::gemv).
+#[inline(never)]
+pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: bool) {
+    let outputs = y.len();
+    let fits = inputs
+        .checked_mul(outputs)
+        .is_some_and(|len| len <= w.len());
+    if !fits || inputs == 0 || x.len() < inputs || (!b.is_empty() && b.len() < outputs) {
+        return;
+    }
+    let mut store = Store {
+        y: y.as_mut_ptr(),
+        bias: if b.is_empty() {
+            ptr::null()
+        } else {
+            b.as_ptr()
+        },
+        add: add.into(),
+    };
+    let mut w = w.as_ptr();
+    let mut left = outputs;
+    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y and b (if there is one), and each turn uses up one
+    // row of w for each output that it writes.
+    unsafe {
+        while left >= 8 {
+            w = eight(inputs, x.as_ptr(), w, &store);
+            store.next(8);
+            left -= 8;
+        }
+        while left > 0 {
+            w = one(inputs, x.as_ptr(), w, &store);
+            store.next(1);
+            left -= 1;
+        }
+    }
+}
+
+impl Store {
+    /// # Safety
+    /// `by` outputs were left.
+    #[inline(always)]
+    unsafe fn next(&mut self, by: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.y = self.y.add(by);
+            if !self.bias.is_null() {
+                self.bias = self.bias.add(by);
+            }
+        }
+    }
+}
+
+/// Eight rows of w times x; gives the row after them.
+///
+/// # Safety
+/// `inputs` > 0 values at `x`, eight times as many at `w`, eight at `store`'s `y` and `bias`.
+#[inline(always)]
+unsafe fn eight(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
+    let mut end = w.wrapping_add(7 * inputs);
+    // SAFETY: reads x and the eight rows to their ends, `inputs` values each, 8, 4 and 1 at a time; then bias and y, and writes y.
+    unsafe {
+        fpu!(
+            zero!(0, 1, 2, 3, 4, 5, 6, 7),
+            "subs {n}, {n}, #8",
+            "blo 3f",
+            "2:",
+            "vldmia {x}!, {{s8-s15}}",
+            "vldmia {w0}!, {{s16-s23}}",
+            "vldmia {w1}!, {{s24-s31}}",
+            step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+            "vldmia {w2}!, {{s16-s23}}",
+            "vldmia {w3}!, {{s24-s31}}",
+            step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+            "vldmia {w4}!, {{s16-s23}}",
+            "vldmia {w5}!, {{s24-s31}}",
+            step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+            "vldmia {w6}!, {{s16-s23}}",
+            "vldmia {w7}!, {{s24-s31}}",
+            step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+            "subs {n}, {n}, #8",
+            "bhs 2b",
+            "3:",
+            // The lowest three bits are those of the count.
+            "tst {n}, #4",
+            "beq 4f",
+            "vldmia {x}!, {{s8-s11}}",
+            "vldmia {w0}!, {{s16-s19}}",
+            "vldmia {w1}!, {{s24-s27}}",
+            step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+            "vldmia {w2}!, {{s16-s19}}",
+            "vldmia {w3}!, {{s24-s27}}",
+            step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+            "vldmia {w4}!, {{s16-s19}}",
+            "vldmia {w5}!, {{s24-s27}}",
+            step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+            "vldmia {w6}!, {{s16-s19}}",
+            "vldmia {w7}!, {{s24-s27}}",
+            step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+            "4:",
+            "ands {n}, {n}, #3",
+            "beq 6f",
+            "5:",
+            "vldmia {x}!, {{s8}}",
+            "vldmia {w0}!, {{s16}}",
+            "vldmia {w1}!, {{s17}}",
+            "vldmia {w2}!, {{s18}}",
+            "vldmia {w3}!, {{s19}}",
+            "vldmia {w4}!, {{s20}}",
+            "vldmia {w5}!, {{s21}}",
+            "vldmia {w6}!, {{s22}}",
+            "vldmia {w7}!, {{s23}}",
+            mul!(16 = 16 * 8, 17 = 17 * 8, 18 = 18 * 8, 19 = 19 * 8, 20 = 20 * 8, 21 = 21 * 8, 22 = 22 * 8, 23 = 23 * 8),
+            add!(0 += 16, 1 += 17, 2 += 18, 3 += 19, 4 += 20, 5 += 21, 6 += 22, 7 += 23),
+            "subs {n}, {n}, #1",
+            "bne 5b",
+            "6:",
+            "ldr {w0}, [{store}, #4]",
+            "ldr {n}, [{store}, #8]",
+            "ldr {x}, [{store}]",
+            "cmp {w0}, #0",
+            "beq 7f",
+            "vldmia {w0}, {{s8-s15}}",
+            add!(0 += 8, 1 += 9, 2 += 10, 3 += 11, 4 += 12, 5 += 13, 6 += 14, 7 += 15),
+            "7:",
+            "cmp {n}, #0",
+            "beq 8f",
+            "vldmia {x}, {{s8-s15}}",
+            add!(0 += 8, 1 += 9, 2 += 10, 3 += 11, 4 += 12, 5 += 13, 6 += 14, 7 += 15),
+            "8:",
+            "vstmia {x}, {{s0-s7}}",
+            x = inout(reg) x => _,
+            n = inout(reg) inputs => _,
+            w0 = inout(reg) w => _,
+            w1 = inout(reg) w.wrapping_add(inputs) => _,
+            w2 = inout(reg) w.wrapping_add(2 * inputs) => _,
+            w3 = inout(reg) w.wrapping_add(3 * inputs) => _,
+            w4 = inout(reg) w.wrapping_add(4 * inputs) => _,
+            w5 = inout(reg) w.wrapping_add(5 * inputs) => _,
+            w6 = inout(reg) w.wrapping_add(6 * inputs) => _,
+            w7 = inout(reg) end,
+            store = in(reg) store,
+        );
+    }
+    end
+}
+
+/// As [`eight`], one row.
+///
+/// # Safety
+/// `inputs` > 0 values at `x` and at `w`, one at `store`'s `y` and `bias`.
+#[inline(always)]
+unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
+    let mut end = w;
+    // SAFETY: reads x and the row to their ends, then bias and y, and writes y.
+    unsafe {
+        fpu!(
+            zero!(0),
+            "subs {n}, {n}, #8",
+            "blo 3f",
+            "2:",
+            "vldmia {x}!, {{s8-s15}}",
+            "vldmia {w}!, {{s16-s23}}",
+            mul!(16 = 16 * 8, 17 = 17 * 9),
+            add!(0 += 16),
+            mul!(18 = 18 * 10),
+            add!(0 += 17),
+            mul!(19 = 19 * 11),
+            add!(0 += 18),
+            mul!(20 = 20 * 12),
+            add!(0 += 19),
+            mul!(21 = 21 * 13),
+            add!(0 += 20),
+            mul!(22 = 22 * 14),
+            add!(0 += 21),
+            mul!(23 = 23 * 15),
+            add!(0 += 22),
+            "subs {n}, {n}, #8",
+            add!(0 += 23),
+            "bhs 2b",
+            "3:",
+            "adds {n}, {n}, #8",
+            "beq 5f",
+            "4:",
+            "vldmia {x}!, {{s8}}",
+            "vldmia {w}!, {{s16}}",
+            mul!(16 = 16 * 8),
+            "subs {n}, {n}, #1",
+            add!(0 += 16),
+            "bne 4b",
+            "5:",
+            "ldr {n}, [{store}, #4]",
+            "ldr {x}, [{store}]",
+            "cmp {n}, #0",
+            "beq 6f",
+            "vldr s8, [{n}]",
+            add!(0 += 8),
+            "6:",
+            "ldr {n}, [{store}, #8]",
+            "cmp {n}, #0",
+            "beq 7f",
+            "vldr s8, [{x}]",
+            add!(0 += 8),
+            "7:",
+            "vstr s0, [{x}]",
+            x = inout(reg) x => _,
+            n = inout(reg) inputs => _,
+            w = inout(reg) end,
+            store = in(reg) store,
+        );
+    }
+    end
+}
+
+/// See [`gemv_transposed`](crate::kernel::blas::portable::gemv_transposed).
+#[inline(never)]
+pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
+    let (rows, columns) = (factors.len(), y.len());
+    if rows == 0 || w.stride < columns || !w.holds(rows, columns) {
+        return;
+    }
+    let (mut at, mut left) = (0, columns);
+    // SAFETY: w has `rows` rows of `columns` values, `stride` apart, and each turn takes as many of the columns as it says.
+    unsafe {
+        while left >= 16 {
+            sixteen(
+                factors.as_ptr(),
+                w.values.as_ptr().add(at),
+                w.stride,
+                y.as_mut_ptr().add(at),
+                rows,
+            );
+            at += 16;
+            left -= 16;
+        }
+        while left >= 4 {
+            four(
+                factors.as_ptr(),
+                w.values.as_ptr().add(at),
+                w.stride,
+                y.as_mut_ptr().add(at),
+                rows,
+            );
+            at += 4;
+            left -= 4;
+        }
+        while left > 0 {
+            column(
+                factors.as_ptr(),
+                w.values.as_ptr().add(at),
+                w.stride,
+                y.as_mut_ptr().add(at),
+                rows,
+            );
+            at += 1;
+            left -= 1;
+        }
+    }
+}
+
+/// One row of [`sixteen`]: its sixteen values times the factor join the sums.
+macro_rules! row_of_sixteen {
+    ($($factor:literal),*) => {
+        concat!($(
+            "vldmia {w}!, {{s16-s23}}\n",
+            mul!(16 = 16 * $factor, 17 = 17 * $factor, 18 = 18 * $factor, 19 = 19 * $factor, 20 = 20 * $factor, 21 = 21 * $factor, 22 = 22 * $factor, 23 = 23 * $factor),
+            add!(0 += 16, 1 += 17, 2 += 18, 3 += 19, 4 += 20, 5 += 21, 6 += 22, 7 += 23),
+            "vldmia {w}!, {{s16-s23}}\n",
+            mul!(16 = 16 * $factor, 17 = 17 * $factor, 18 = 18 * $factor, 19 = 19 * $factor, 20 = 20 * $factor, 21 = 21 * $factor, 22 = 22 * $factor, 23 = 23 * $factor),
+            "add {w}, {w}, {gap}\n",
+            add!(8 += 16, 9 += 17, 10 += 18, 11 += 19, 12 += 20, 13 += 21, 14 += 22, 15 += 23),
+        )*)
+    };
+}
+
+/// Sixteen columns of [`gemv_transposed`].
+///
+/// # Safety
+/// `rows` > 0 factors; as many rows of sixteen values at `w`, `stride` apart; sixteen values at `y`.
+#[inline(always)]
+unsafe fn sixteen(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+    // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
+    unsafe {
+        fpu!(
+            "vldmia {y}, {{s0-s15}}",
+            "subs {n}, {n}, #4",
+            "blo 3f",
+            "2:",
+            "vldmia {factors}!, {{s24-s27}}",
+            row_of_sixteen!(24, 25, 26, 27),
+            "subs {n}, {n}, #4",
+            "bhs 2b",
+            "3:",
+            "adds {n}, {n}, #4",
+            "beq 5f",
+            "4:",
+            "vldmia {factors}!, {{s24}}",
+            row_of_sixteen!(24),
+            "subs {n}, {n}, #1",
+            "bne 4b",
+            "5:",
+            "vstmia {y}, {{s0-s15}}",
+            factors = inout(reg) factors => _,
+            w = inout(reg) w => _,
+            gap = in(reg) stride.wrapping_sub(16).wrapping_mul(4),
+            y = in(reg) y,
+            n = inout(reg) rows => _,
+        );
+    }
+}
+
+/// As [`sixteen`], four columns.
+///
+/// # Safety
+/// As there, with four in place of sixteen.
+#[inline(always)]
+unsafe fn four(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+    // SAFETY: as in `sixteen`.
+    unsafe {
+        fpu!(
+            "vldmia {y}, {{s0-s3}}",
+            "2:",
+            "vldmia {w}, {{s4-s7}}",
+            "add {w}, {w}, {stride}",
+            "vldmia {factors}!, {{s8}}",
+            mul!(4 = 4 * 8, 5 = 5 * 8, 6 = 6 * 8, 7 = 7 * 8),
+            add!(0 += 4, 1 += 5, 2 += 6, 3 += 7),
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            "vstmia {y}, {{s0-s3}}",
+            factors = inout(reg) factors => _,
+            w = inout(reg) w => _,
+            stride = in(reg) stride.wrapping_mul(4),
+            y = in(reg) y,
+            n = inout(reg) rows => _,
+        );
+    }
+}
+
+/// As [`sixteen`], one column.
+///
+/// # Safety
+/// As there, with one in place of sixteen.
+#[inline(always)]
+unsafe fn column(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+    // SAFETY: as in `sixteen`.
+    unsafe {
+        fpu!(
+            "vldr s0, [{y}]",
+            "2:",
+            "vldr s4, [{w}]",
+            "add {w}, {w}, {stride}",
+            "vldmia {factors}!, {{s8}}",
+            mul!(4 = 4 * 8),
+            "subs {n}, {n}, #1",
+            add!(0 += 4),
+            "bne 2b",
+            "vstr s0, [{y}]",
+            factors = inout(reg) factors => _,
+            w = inout(reg) w => _,
+            stride = in(reg) stride.wrapping_mul(4),
+            y = in(reg) y,
+            n = inout(reg) rows => _,
+        );
+    }
+}

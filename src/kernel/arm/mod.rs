@@ -1,0 +1,20 @@
+//! Assembly for Arm cores with a single-precision FPU, written for the Cortex-M4: by its Technical Reference Manual a
+//! multiplication and an addition take a cycle each and a fused one three, a result takes a cycle more where the very next instruction
+//! needs it, and N registers load in 1 + N cycles. So several sums run side by side, operands come by VLDM, and one tile of
+//! loads serves as many multiplications as the 32 registers hold.
+//!
+//! With `kernel/riscv` the only place of unsafe code. Each function checks its slices first and is safe to call with any; its twin is
+//! the function of the same name in [`portable`](super::blas::portable).
+
+mod gemm;
+mod gemv;
+mod outer;
+mod sgd;
+mod text;
+mod window;
+
+pub use gemm::gemm;
+pub use gemv::{gemv, gemv_transposed};
+pub use outer::{outer_momentum, outer_plain, outer_sum};
+pub use sgd::{sgd_momentum, sgd_plain};
+pub use window::window3;

@@ -1,0 +1,148 @@
+//! The loops that dense, recurrent and convolution layers spend their time in, under BLAS's names: products of a matrix and a
+//! vector, of matrices, sums of outer products, and the updates of plain SGD.
+//!
+//! Every function exists twice: [`portable`], in Rust, and on Arm cores with an FPU `kernel::arm`, in assembly. Both compute the same
+//! bits (NaN payloads aside), which tests/qemu/arm.rs checks on the device; the functions here are those of the target.
+//!
+//! K inputs, O outputs, R rows. A matrix is given with the distance of its rows where that is not its width. As all kernels they are
+//! total: with slices that are too short they do nothing, or less.
+
+use core::ops::Range;
+
+pub mod portable;
+
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+use super::arm as chosen;
+#[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]
+use portable as chosen;
+
+pub use chosen::{
+    gemm, gemv, gemv_transposed, outer_momentum, outer_plain, outer_sum, sgd_momentum, sgd_plain,
+    window3,
+};
+
+/// Rows of a matrix, `stride` elements apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// Whether `rows` rows of `width` values lie in it.
+    #[inline]
+    pub fn holds(self, rows: usize, width: usize) -> bool {
+        holds(self.values.len(), self.stride, rows, width)
+    }
+
+    /// Row `at`, `width` values of it.
+    #[inline]
+    pub fn row(self, at: usize, width: usize) -> &'a [f32] {
+        let from = at.saturating_mul(self.stride);
+        let row = self.values.get(from..from.saturating_add(width));
+        row.unwrap_or(&[])
+    }
+}
+
+/// Whether `rows` rows of `width` values, `stride` apart, lie in `len` values.
+#[inline]
+pub(super) fn holds(len: usize, stride: usize, rows: usize, width: usize) -> bool {
+    let Some(last) = rows.checked_sub(1) else {
+        return true;
+    };
+    let end = last
+        .checked_mul(stride)
+        .and_then(|at| at.checked_add(width));
+    end.is_some_and(|end| end <= len)
+}
+
+/// What a sum of outer products is made of: delta\[0\] x\[0\]^T + delta\[1\] x\[1\]^T + ..., where the rows of x are `x_rows` of `x`
+/// and then `more_rows` of `more`.
+#[derive(Clone, Copy, Debug)]
+pub struct Outer<'a> {
+    /// `[R, O]`
+    pub delta: Matrix<'a>,
+    /// O
+    pub outputs: usize,
+    pub x: Matrix<'a>,
+    pub x_rows: usize,
+    pub more: Matrix<'a>,
+    pub more_rows: usize,
+}
+
+impl Outer<'_> {
+    /// The sum's rows in `outputs`, from column `first` on.
+    #[inline]
+    pub fn part(&self, outputs: Range<usize>, first: usize) -> Self {
+        let columns = |x: &mut Matrix<'_>| x.values = x.values.get(first..).unwrap_or(&[]);
+        let mut part = *self;
+        columns(&mut part.x);
+        columns(&mut part.more);
+        part.delta.values = self.delta.values.get(outputs.start..).unwrap_or(&[]);
+        part.outputs = outputs.end.min(self.outputs).saturating_sub(outputs.start);
+        part
+    }
+
+    /// Whether all rows are there, with inputs of `width` values, and a sum of as many columns in `len` values.
+    #[inline]
+    pub fn fits(&self, len: usize, stride: usize, width: usize) -> bool {
+        let rows = self.x_rows.saturating_add(self.more_rows);
+        self.delta.holds(rows, self.outputs)
+            && self.x.holds(self.x_rows, width)
+            && self.more.holds(self.more_rows, width)
+            && stride >= width
+            && holds(len, stride, self.outputs, width)
+    }
+}
+
+/// How far SGD moves a weight, where a gradient is neither cut nor decayed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    pub lr: f32,
+    pub momentum: f32,
+    /// What the gradient is multiplied by first.
+    pub scale: f32,
+}
+
+/// One row of outputs of a convolution whose windows are three wide, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Window3<'a> {
+    /// Channel after channel, each a plane of rows: `[C, H, W]`.
+    pub x: &'a [f32],
+    /// `[C, KH, 3]`
+    pub w: &'a [f32],
+    /// Elements of a plane: H W.
+    pub plane: usize,
+    /// W
+    pub width: usize,
+    /// KH
+    pub height: usize,
+    /// The rows of the kernel that lie in the input: how many come before them, and their number.
+    pub taps: (usize, usize),
+    /// The row of the input under the first of them.
+    pub first: usize,
+    /// Rows of the input from one row of the kernel to the next.
+    pub dilate: usize,
+    /// What the rows of the input are padded by: 0 or 1.
+    pub pad: usize,
+    /// What is added to each sum.
+    pub bias: f32,
+}
+
+impl Window3<'_> {
+    /// How many channels there are, if rows of `outputs` are what comes out, and all that is read lies in x and w.
+    #[inline]
+    pub fn channels(&self, outputs: usize) -> Option<usize> {
+        let (skipped, rows) = self.taps;
+        let channel = self.height.checked_mul(3)?;
+        let channels = self.w.len().checked_div(channel)?;
+        let last = rows.saturating_sub(1).checked_mul(self.dilate)?;
+        let end = last.checked_add(self.first)?.checked_add(1)?;
+        let fits = self.pad <= 1
+            && outputs.checked_add(2)? == self.width.checked_add(2 * self.pad)?
+            && skipped.checked_add(rows)? <= self.height
+            && end.checked_mul(self.width)? <= self.plane
+            && channels.checked_mul(self.plane)? <= self.x.len();
+        fits.then_some(channels)
+    }
+}

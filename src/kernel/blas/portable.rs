@@ -1,0 +1,219 @@
+//! In Rust: what every other version is held to.
+
+use super::{Matrix, Outer, Rates, Window3};
+use crate::kernel::finite::finite;
+use crate::kernel::rows::{rows, rows_mut, strided_mut};
+
+/// y = w x + b, or y += w x + b: each output is +0 + w\[0\] x\[0\] + w\[1\] x\[1\] + ..., then its bias, then what was there.
+pub fn gemv(
+    inputs: usize,
+    x: &[f32],     // [K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [O]
+    add: bool,
+) {
+    let mut w = rows(w, inputs);
+    let mut b = b.iter();
+    // A sum that starts from +0 is never -0, so that adding +0 for a missing bias changes nothing.
+    let mut store = |y: &mut f32, sum: f32| {
+        let value = sum + b.next().copied().unwrap_or(0.0);
+        *y = if add { *y + value } else { value };
+    };
+    let (tiles, last) = y.as_chunks_mut::<4>();
+    for tile in tiles {
+        let Some(w) = w.next_four() else { return };
+        for (y, sum) in tile.iter_mut().zip(dot_four(x, w)) {
+            store(y, sum);
+        }
+    }
+    for (y, w) in last.iter_mut().zip(w) {
+        store(y, dot(x, w));
+    }
+}
+
+/// As [`gemv`], for as many rows as `x` and `y` have; those of `y` lie `stride` apart.
+pub fn gemm(
+    inputs: usize,
+    outputs: usize,
+    x: &[f32],     // [R, K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [R, O]
+    stride: usize,
+) {
+    for (x, y) in rows(x, inputs).zip(strided_mut(y, 0, stride, outputs)) {
+        gemv(inputs, x, w, b, y, false);
+    }
+}
+
+/// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
+fn dot(x: &[f32], w: &[f32]) -> f32 {
+    x.iter().zip(w).fold(0.0, |sum, (x, w)| sum + x * w)
+}
+
+/// Four of [`dot`], so that x is read once for the four.
+fn dot_four(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
+    let (mut s0, mut s1, mut s2, mut s3) = (0.0, 0.0, 0.0, 0.0);
+    for ((((x, w0), w1), w2), w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
+        s0 += x * w0;
+        s1 += x * w1;
+        s2 += x * w2;
+        s3 += x * w3;
+    }
+    [s0, s1, s2, s3]
+}
+
+/// y += f\[0\] w\[0\] + f\[1\] w\[1\] + ..., row after row of w.
+pub fn gemv_transposed(
+    factors: &[f32], // [R]
+    w: Matrix<'_>,   // [R, K]
+    y: &mut [f32],   // [K]
+) {
+    let width = y.len();
+    if !w.holds(factors.len(), width) {
+        return;
+    }
+    let (tiles, last) = factors.as_chunks::<4>();
+    let mut at = 0;
+    let mut row = || {
+        let row = w.row(at, width);
+        at += 1;
+        row
+    };
+    for factors in tiles {
+        axpy_four(*factors, [row(), row(), row(), row()], y);
+    }
+    for factor in last {
+        axpy(*factor, row(), y);
+    }
+}
+
+/// y += a x
+pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
+}
+
+/// Four of [`axpy`] after each other, so that y is read and written once for the four.
+fn axpy_four([a0, a1, a2, a3]: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
+    for ((((y, x0), x1), x2), x3) in y.iter_mut().zip(x0).zip(x1).zip(x2).zip(x3) {
+        *y = *y + a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3;
+    }
+}
+
+/// The sum of outer products, or with `add` what was there and the sum: `width` columns of it from the inputs' first on, rows
+/// `stride` apart. Each value is +0 (or the value present) + delta\[0,o\] x\[0,k\] + delta\[1,o\] x\[1,k\] + ...
+pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
+    if !outer.fits(sum.len(), stride, width) {
+        return;
+    }
+    for o in 0..outer.outputs {
+        let from = o.saturating_mul(stride);
+        let Some(sum) = sum.get_mut(from..from.saturating_add(width)) else {
+            return;
+        };
+        if !add {
+            sum.fill(0.0);
+        }
+        let delta = |r: usize| outer.delta.row(r, outer.outputs).get(o).copied();
+        for r in 0..outer.x_rows {
+            axpy(delta(r).unwrap_or(0.0), outer.x.row(r, width), sum);
+        }
+        for r in 0..outer.more_rows {
+            let delta = delta(outer.x_rows.saturating_add(r)).unwrap_or(0.0);
+            axpy(delta, outer.more.row(r, width), sum);
+        }
+    }
+}
+
+/// The gradient delta x^T given to [`sgd_momentum`] as it is formed, unscaled: m = mu m - lr (delta\[o\] x\[k\]), w += m.
+/// Whether all of `w` is finite then.
+pub fn outer_momentum(
+    rates: Rates,
+    delta: &[f32], // [O]
+    x: &[f32],     // [K]
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+) -> bool {
+    let mut ok = true;
+    let rows = rows_mut(w, x.len()).zip(rows_mut(m, x.len()));
+    for ((w, m), delta) in rows.zip(delta) {
+        for ((w, m), x) in w.iter_mut().zip(m).zip(x) {
+            *m = rates.momentum * *m - rates.lr * (delta * x);
+            *w += *m;
+            ok &= finite(*w);
+        }
+    }
+    ok
+}
+
+/// As [`outer_momentum`], without momentum: w -= lr (delta\[o\] x\[k\]).
+pub fn outer_plain(
+    rates: Rates,
+    delta: &[f32], // [O]
+    x: &[f32],     // [K]
+    w: &mut [f32], // [O, K]
+) -> bool {
+    let mut ok = true;
+    for (w, delta) in rows_mut(w, x.len()).zip(delta) {
+        for (w, x) in w.iter_mut().zip(x) {
+            *w -= rates.lr * (delta * x);
+            ok &= finite(*w);
+        }
+    }
+    ok
+}
+
+/// m = mu m - lr (s g), w += m. Whether all of `w` is finite then.
+pub fn sgd_momentum(rates: Rates, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+    let mut ok = true;
+    for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
+        *m = rates.momentum * *m - rates.lr * (rates.scale * g);
+        *w += *m;
+        ok &= finite(*w);
+    }
+    ok
+}
+
+/// w -= lr (s g). Whether all of `w` is finite then.
+pub fn sgd_plain(rates: Rates, w: &mut [f32], g: &[f32]) -> bool {
+    let mut ok = true;
+    for (w, g) in w.iter_mut().zip(g) {
+        *w -= rates.lr * (rates.scale * g);
+        ok &= finite(*w);
+    }
+    ok
+}
+
+/// A row of outputs: +0, then channel by channel and row by row of the kernel the products of its three weights, from left to
+/// right; then the bias. Inputs beyond the row's ends are left out.
+pub fn window3(window: Window3<'_>, y: &mut [f32]) {
+    let Some(channels) = window.channels(y.len()) else {
+        return;
+    };
+    let (skipped, rows_seen) = window.taps;
+    y.fill(0.0);
+    let planes = rows(window.x, window.plane).take(channels);
+    for (plane, w) in planes.zip(rows(window.w, window.height.saturating_mul(3))) {
+        let mut at = window.first;
+        for w in rows(w, 3).skip(skipped).take(rows_seen) {
+            let x = Matrix {
+                values: plane,
+                stride: window.width,
+            };
+            let x = x.row(at, window.width);
+            for (tap, w) in w.iter().enumerate() {
+                // Output 0 reads the input `tap - pad`.
+                let (x, y) = match tap.checked_sub(window.pad) {
+                    Some(from) => (x.get(from..).unwrap_or(&[]), &mut *y),
+                    None => (x, y.get_mut(1..).unwrap_or(&mut [])),
+                };
+                axpy(*w, x, y);
+            }
+            at = at.saturating_add(window.dilate);
+        }
+    }
+    y.iter_mut().for_each(|y| *y += window.bias);
+}

@@ -1,0 +1,261 @@
+//! The loops of `kernel::blas` that the target has (assembly on Arm with an FPU) against those in Rust: random sizes and values, equal to
+//! the last bit, with nothing written beyond the end. The checksums show that the boards agree as well.
+#![no_std]
+#![no_main]
+
+use board::println;
+use static_cell::ConstStaticCell;
+use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Window3, portable};
+
+board::entry!(run);
+
+const CASES: usize = 400;
+const LEN: usize = 768;
+
+type Buffer = [f32; LEN];
+
+struct Buffers {
+    a: Buffer,
+    b: Buffer,
+    c: Buffer,
+    /// What the target's function writes, and what the portable one writes.
+    ours: [Buffer; 2],
+    theirs: [Buffer; 2],
+}
+
+static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
+    a: [0.0; LEN],
+    b: [0.0; LEN],
+    c: [0.0; LEN],
+    ours: [[0.0; LEN]; 2],
+    theirs: [[0.0; LEN]; 2],
+});
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 33) as usize % end
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    /// In -1 .. 1; now and then a zero of either sign, something subnormal or something huge.
+    fn value(&mut self) -> f32 {
+        let value = (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+        match self.below(64) {
+            0 => 0.0,
+            1 => -0.0,
+            2 => value * 1e-40,
+            3 => value * 1e19,
+            _ => value,
+        }
+    }
+
+    fn fill(&mut self, values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = self.value());
+    }
+}
+
+/// What a function is compared by.
+struct Check {
+    random: Random,
+    bits: u32,
+    different: usize,
+}
+
+impl Check {
+    fn add(&mut self, [ours, theirs]: [&[f32]; 2]) {
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            // NaN payloads and signs are the exception.
+            let bits = |value: &f32| {
+                if value.is_nan() {
+                    0x7fc0_0000
+                } else {
+                    value.to_bits()
+                }
+            };
+            self.different += usize::from(bits(ours) != bits(theirs));
+            self.bits = (self.bits ^ bits(ours)).wrapping_mul(0x0100_0193);
+        }
+    }
+
+    fn same(&mut self, ours: bool, theirs: bool) {
+        self.different += usize::from(ours != theirs);
+    }
+}
+
+fn check(name: &str, buffers: &mut Buffers, case: impl Fn(&mut Check, &mut Buffers)) {
+    let mut check = Check {
+        random: Random(name.len() as u64),
+        bits: 0x811c_9dc5,
+        different: 0,
+    };
+    for _ in 0..CASES {
+        let random = &mut check.random;
+        for values in [&mut buffers.a, &mut buffers.b, &mut buffers.c] {
+            random.fill(values);
+        }
+        for at in 0..2 {
+            random.fill(&mut buffers.ours[at]);
+            buffers.theirs[at] = buffers.ours[at];
+        }
+        case(&mut check, buffers);
+        for at in 0..2 {
+            check.add([&buffers.ours[at], &buffers.theirs[at]]);
+        }
+    }
+    println!(
+        "{name}: {CASES} cases, {} differences, bits {:08x}",
+        check.different, check.bits
+    );
+}
+
+fn run() {
+    let buffers = BUFFERS.take();
+
+    check("gemv", buffers, |check, io| {
+        let random = &mut check.random;
+        let (inputs, outputs) = (1 + random.below(29), 1 + random.below(24));
+        let (from, add) = (random.below(3), random.coin());
+        let x = &io.a[from..][..inputs];
+        let w = &io.b[from..][..inputs * outputs];
+        let b = &io.c[..if random.coin() { outputs } else { 0 }];
+        blas::gemv(inputs, x, w, b, &mut io.ours[0][..outputs], add);
+        portable::gemv(inputs, x, w, b, &mut io.theirs[0][..outputs], add);
+    });
+
+    check("gemm", buffers, |check, io| {
+        let random = &mut check.random;
+        let (rows, inputs, outputs) = (
+            1 + random.below(12),
+            1 + random.below(20),
+            1 + random.below(20),
+        );
+        let (x, w) = (&io.a[..rows * inputs], &io.b[..inputs * outputs]);
+        let b = &io.c[..if random.coin() { outputs } else { 0 }];
+        let stride = outputs + random.below(3);
+        blas::gemm(inputs, outputs, x, w, b, &mut io.ours[0], stride);
+        portable::gemm(inputs, outputs, x, w, b, &mut io.theirs[0], stride);
+    });
+
+    check("gemv_transposed", buffers, |check, io| {
+        let random = &mut check.random;
+        let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
+        let w = Matrix {
+            values: &io.a[..rows * (columns + gap) - gap],
+            stride: columns + gap,
+        };
+        blas::gemv_transposed(&io.b[..rows], w, &mut io.ours[0][..columns]);
+        portable::gemv_transposed(&io.b[..rows], w, &mut io.theirs[0][..columns]);
+    });
+
+    check("outer_sum", buffers, |check, io| {
+        let random = &mut check.random;
+        let (first, more) = (random.below(4), 1 + random.below(20));
+        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(18), random.below(3));
+        let matrix = |values, stride| Matrix { values, stride };
+        let outer = Outer {
+            delta: matrix(&io.a[..], outputs + gap),
+            outputs,
+            x: matrix(&io.b[..], width + gap),
+            x_rows: first,
+            more: matrix(&io.c[..], width),
+            more_rows: more,
+        };
+        let (stride, add) = (width + gap, random.coin());
+        let len = outputs * stride - gap;
+        blas::outer_sum(outer, &mut io.ours[0][..len], stride, width, add);
+        portable::outer_sum(outer, &mut io.theirs[0][..len], stride, width, add);
+    });
+
+    check("outer_momentum", buffers, |check, io| {
+        let random = &mut check.random;
+        let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
+        let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
+        let step = |outer: fn(Rates, &[f32], &[f32], &mut [f32], &mut [f32]) -> bool,
+                    io: &mut [Buffer; 2]| {
+            let [w, m] = io;
+            outer(rates, delta, x, &mut w[..len], &mut m[..len])
+        };
+        let ours = step(blas::outer_momentum, &mut io.ours);
+        let theirs = step(portable::outer_momentum, &mut io.theirs);
+        check.same(ours, theirs);
+    });
+
+    check("outer_plain", buffers, |check, io| {
+        let random = &mut check.random;
+        let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
+        let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
+        let ours = blas::outer_plain(rates, delta, x, &mut io.ours[0][..len]);
+        let theirs = portable::outer_plain(rates, delta, x, &mut io.theirs[0][..len]);
+        check.same(ours, theirs);
+    });
+
+    check("sgd_momentum", buffers, |check, io| {
+        let random = &mut check.random;
+        let (len, rates) = (random.below(50), rates(random));
+        let g = &io.a[..len];
+        let step = |sgd: fn(Rates, &mut [f32], &[f32], &mut [f32]) -> bool,
+                    io: &mut [Buffer; 2]| {
+            let [w, m] = io;
+            sgd(rates, &mut w[..len], g, &mut m[..len])
+        };
+        let ours = step(blas::sgd_momentum, &mut io.ours);
+        let theirs = step(portable::sgd_momentum, &mut io.theirs);
+        check.same(ours, theirs);
+    });
+
+    check("sgd_plain", buffers, |check, io| {
+        let random = &mut check.random;
+        let (len, rates) = (random.below(50), rates(random));
+        let g = &io.a[..len];
+        let ours = blas::sgd_plain(rates, &mut io.ours[0][..len], g);
+        let theirs = portable::sgd_plain(rates, &mut io.theirs[0][..len], g);
+        check.same(ours, theirs);
+    });
+
+    check("window3", buffers, |check, io| {
+        let random = &mut check.random;
+        let (pad, height) = (random.below(2), 1 + random.below(4));
+        let (rows, width, channels) = (5, 6 + random.below(24), 1 + random.below(4));
+        let skipped = random.below(height);
+        let used = random.below(height - skipped + 1);
+        let window = Window3 {
+            x: &io.a[..channels * rows * width],
+            w: &io.b[..channels * height * 3],
+            plane: rows * width,
+            width,
+            height,
+            taps: (skipped, used),
+            first: random.below(rows - used + 1),
+            dilate: 1,
+            pad,
+            bias: random.value(),
+        };
+        let outputs = width + 2 * pad - 2;
+        blas::window3(window, &mut io.ours[0][..outputs]);
+        portable::window3(window, &mut io.theirs[0][..outputs]);
+    });
+}
+
+/// Now and then such that weights overflow.
+fn rates(random: &mut Random) -> Rates {
+    let huge = if random.below(4) == 0 { 1e38 } else { 1.0 };
+    Rates {
+        lr: huge * random.value(),
+        momentum: random.value(),
+        scale: random.value(),
+    }
+}
