@@ -10,9 +10,9 @@
 //!   are those of step 0, then those of step 1, and so on (t ascending, then the batch).
 //! - db\[o\] = (the value present) + delta\[0,o\] + delta\[1,o\] + ...
 
-use super::blas::{self, Matrix, Outer};
+use super::blas::{self, Matrix, Outer, Tile};
 use super::finite::all_finite;
-use super::rows::{Strided, rows, rows_mut};
+use super::rows::{Strided, rows_mut};
 use crate::optim::{Optimizer, Overflow, Update};
 
 /// The shape of a matrix of weights, `[outputs, inputs]`.
@@ -164,18 +164,17 @@ impl Dense {
                 let part = outer.part(o..o.saturating_add(TILE_ROWS), k);
                 let width = self.inputs.saturating_sub(k).min(TILE_COLUMNS);
                 blas::outer_sum(part, &mut tile, TILE_COLUMNS, width, false);
-                for (r, g) in rows(&tile, TILE_COLUMNS).take(part.outputs).enumerate() {
-                    let row = o.saturating_add(r).saturating_mul(self.inputs);
-                    let at = row.saturating_add(k);
-                    let w = w.get_mut(at..at.saturating_add(width));
-                    let (Some(w), Some(g)) = (w, g.get(..width)) else {
-                        return Ok(());
-                    };
-                    if !all_finite(g) {
-                        return Err(Overflow);
-                    }
-                    update.row(at, w, g)?;
-                }
+                let at = o.saturating_mul(self.inputs).saturating_add(k);
+                let Some(w) = w.get_mut(at..) else {
+                    return Ok(());
+                };
+                let of = Tile {
+                    rows: part.outputs,
+                    width,
+                    stride: self.inputs,
+                    g_stride: TILE_COLUMNS,
+                };
+                update.tile(at, of, w, &tile)?;
                 k = k.saturating_add(TILE_COLUMNS);
             }
             o = o.saturating_add(TILE_ROWS);
@@ -186,7 +185,7 @@ impl Dense {
 
 /// What is formed of a gradient before the optimizer sees it.
 const TILE_ROWS: usize = 4;
-const TILE_COLUMNS: usize = 16;
+const TILE_COLUMNS: usize = 32;
 
 /// db += the sum of the rows of delta.
 pub fn bias_grad(

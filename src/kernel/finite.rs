@@ -8,9 +8,4 @@ pub fn finite(value: f32) -> bool {
     value.to_bits() & EXPONENT != EXPONENT
 }
 
-/// Whether every value is finite; true for none.
-pub fn all_finite(values: &[f32]) -> bool {
-    values
-        .iter()
-        .fold(true, |so_far, value| so_far & finite(*value))
-}
+pub use super::blas::all_finite;

@@ -62,6 +62,8 @@ pub use signum::Signum;
 pub use states::States;
 
 use crate::error::OptimizerError;
+use crate::kernel::blas::{Tile, all_finite};
+use crate::kernel::rows::{Strided, strided_mut};
 use crate::math::Math;
 use common::common;
 
@@ -134,6 +136,26 @@ pub trait Optimizer: Sized {
         _states: States<'_>,
     ) -> Option<bool> {
         None
+    }
+
+    /// Moves a tile of the weights by its gradient; true if all of it, gradient and new weights, is finite. `w` and `states` begin with
+    /// the tile's first weight.
+    fn apply_tile(
+        step: &Self::Step,
+        tile: Tile,
+        w: &mut [f32],
+        g: &[f32],
+        mut states: States<'_>,
+    ) -> bool {
+        let rows = strided_mut(w, 0, tile.stride, tile.width);
+        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
+        for (r, (w, g)) in rows.zip(g).take(tile.rows).enumerate() {
+            let states = states.after(r.saturating_mul(tile.stride));
+            if !(all_finite(g) && Self::apply(step, w, g, states)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Refuses numbers that make no sense.
@@ -245,6 +267,25 @@ impl<'s, O: Optimizer> Update<'s, O> {
 }
 
 impl<O: Optimizer> Update<'_, O> {
+    /// Moves the tile of weights that begins with `w`, the weights from `at` on, by the gradient `g`.
+    ///
+    /// # Errors
+    /// A gradient or a new weight is not finite.
+    #[inline]
+    pub fn tile(
+        &mut self,
+        at: usize,
+        tile: Tile,
+        w: &mut [f32],
+        g: &[f32],
+    ) -> Result<(), Overflow> {
+        if O::apply_tile(&self.step, tile, w, g, self.states.after(at)) {
+            Ok(())
+        } else {
+            Err(Overflow)
+        }
+    }
+
     /// Moves `w`, all weights of the kernel, by the gradient delta x^T; `None` where the optimizer needs it row by row.
     ///
     /// # Errors

@@ -9,8 +9,9 @@
 use super::common::{cut, share};
 use super::{At, Common, Kind, Optimizer, States, common};
 use crate::error::{Hyper, OptimizerError};
-use crate::kernel::blas::{self, Rates};
+use crate::kernel::blas::{self, Rates, Tile};
 use crate::kernel::finite::finite;
+use crate::kernel::rows::{Strided, strided_mut};
 
 /// The numbers of the optimizer; `learning_rate` and `wd` before a parameter's multipliers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,10 +113,43 @@ impl Optimizer for Sgd {
         if !step.is_simple() || g.is_empty() {
             step.general(w, g, m)
         } else if m.is_empty() {
-            blas::sgd_plain(step.rates, w, g)
+            blas::sgd_plain(step.rates, Tile::row(w.len().min(g.len())), w, g)
         } else {
-            blas::sgd_momentum(step.rates, w, g, m)
+            blas::sgd_momentum(
+                step.rates,
+                Tile::row(w.len().min(g.len()).min(m.len())),
+                w,
+                g,
+                m,
+            )
         }
+    }
+
+    /// Where a gradient is not finite, the weight that it moves is not: one look is enough.
+    fn apply_tile(
+        step: &Step,
+        tile: Tile,
+        w: &mut [f32],
+        g: &[f32],
+        mut states: States<'_>,
+    ) -> bool {
+        if step.is_simple() {
+            let m = states.one();
+            return if m.is_empty() {
+                blas::sgd_plain(step.rates, tile, w, g)
+            } else {
+                blas::sgd_momentum(step.rates, tile, w, g, m)
+            };
+        }
+        let rows = strided_mut(w, 0, tile.stride, tile.width);
+        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
+        for (r, (w, g)) in rows.zip(g).take(tile.rows).enumerate() {
+            let m = states.after(r.saturating_mul(tile.stride)).one();
+            if !(blas::all_finite(g) && step.general(w, g, m)) {
+                return false;
+            }
+        }
+        true
     }
 
     fn apply_outer(

@@ -5,7 +5,7 @@
 
 use board::println;
 use static_cell::ConstStaticCell;
-use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Window3, portable};
+use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Tile, Window3, portable};
 
 board::entry!(run);
 
@@ -205,25 +205,35 @@ fn run() {
 
     check("sgd_momentum", buffers, |check, io| {
         let random = &mut check.random;
-        let (len, rates) = (random.below(50), rates(random));
-        let g = &io.a[..len];
-        let step = |sgd: fn(Rates, &mut [f32], &[f32], &mut [f32]) -> bool,
-                    io: &mut [Buffer; 2]| {
+        let (tile, rates) = (tile(random), rates(random));
+        let step = |sgd: fn(Rates, Tile, &mut [f32], &[f32], &mut [f32]) -> bool,
+                    io: &mut [Buffer; 2],
+                    g: &[f32]| {
             let [w, m] = io;
-            sgd(rates, &mut w[..len], g, &mut m[..len])
+            sgd(rates, tile, w, g, m)
         };
-        let ours = step(blas::sgd_momentum, &mut io.ours);
-        let theirs = step(portable::sgd_momentum, &mut io.theirs);
+        let ours = step(blas::sgd_momentum, &mut io.ours, &io.a);
+        let theirs = step(portable::sgd_momentum, &mut io.theirs, &io.a);
         check.same(ours, theirs);
     });
 
     check("sgd_plain", buffers, |check, io| {
         let random = &mut check.random;
-        let (len, rates) = (random.below(50), rates(random));
-        let g = &io.a[..len];
-        let ours = blas::sgd_plain(rates, &mut io.ours[0][..len], g);
-        let theirs = portable::sgd_plain(rates, &mut io.theirs[0][..len], g);
+        let (tile, rates) = (tile(random), rates(random));
+        let ours = blas::sgd_plain(rates, tile, &mut io.ours[0], &io.a);
+        let theirs = portable::sgd_plain(rates, tile, &mut io.theirs[0], &io.a);
         check.same(ours, theirs);
+    });
+
+    check("all_finite", buffers, |check, io| {
+        let random = &mut check.random;
+        let len = random.below(40);
+        let values = &mut io.a[..len];
+        let worst = [1.0, f32::MAX, f32::INFINITY, f32::NAN][random.below(4)];
+        for _ in 0..random.below(3).min(len) {
+            values[random.below(len)] = if random.coin() { worst } else { -worst };
+        }
+        check.same(blas::all_finite(values), portable::all_finite(values));
     });
 
     check("window3", buffers, |check, io| {
@@ -248,6 +258,16 @@ fn run() {
         blas::window3(window, &mut io.ours[0][..outputs]);
         portable::window3(window, &mut io.theirs[0][..outputs]);
     });
+}
+
+fn tile(random: &mut Random) -> Tile {
+    let width = 1 + random.below(30);
+    Tile {
+        rows: random.below(6),
+        width,
+        stride: width + random.below(20),
+        g_stride: width + random.below(10),
+    }
 }
 
 /// Now and then such that weights overflow.

@@ -6,6 +6,7 @@
 //! With `kernel/riscv` the only place of unsafe code. Each function checks its slices first and is safe to call with any; its twin is
 //! the function of the same name in [`portable`](super::blas::portable).
 
+mod finite;
 mod gemm;
 mod gemv;
 mod outer;
@@ -13,6 +14,7 @@ mod sgd;
 mod text;
 mod window;
 
+pub use finite::all_finite;
 pub use gemm::gemm;
 pub use gemv::{gemv, gemv_transposed};
 pub use outer::{outer_momentum, outer_plain, outer_sum};

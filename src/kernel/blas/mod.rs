@@ -17,8 +17,8 @@ use super::arm as chosen;
 use portable as chosen;
 
 pub use chosen::{
-    gemm, gemv, gemv_transposed, outer_momentum, outer_plain, outer_sum, sgd_momentum, sgd_plain,
-    window3,
+    all_finite, gemm, gemv, gemv_transposed, outer_momentum, outer_plain, outer_sum, sgd_momentum,
+    sgd_plain, window3,
 };
 
 /// Rows of a matrix, `stride` elements apart.
@@ -102,6 +102,36 @@ pub struct Rates {
     pub momentum: f32,
     /// What the gradient is multiplied by first.
     pub scale: f32,
+}
+
+/// Some of a parameter's weights: `rows` times `width` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    pub rows: usize,
+    pub width: usize,
+    /// From a row of weights (and states) to the next.
+    pub stride: usize,
+    /// From a row of the gradient to the next.
+    pub g_stride: usize,
+}
+
+impl Tile {
+    /// `len` weights one after the other.
+    pub fn row(len: usize) -> Self {
+        Tile {
+            rows: 1,
+            width: len,
+            stride: len,
+            g_stride: len,
+        }
+    }
+
+    /// Whether all rows lie in so many weights and gradients.
+    #[inline]
+    pub fn fits(self, w_len: usize, g_len: usize) -> bool {
+        let fits = |len, stride| stride >= self.width && holds(len, stride, self.rows, self.width);
+        fits(w_len, self.stride) && fits(g_len, self.g_stride)
+    }
 }
 
 /// One row of outputs of a convolution whose windows are three wide, one after the other.

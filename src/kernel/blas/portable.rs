@@ -1,8 +1,8 @@
 //! In Rust: what every other version is held to.
 
-use super::{Matrix, Outer, Rates, Window3};
+use super::{Matrix, Outer, Rates, Tile, Window3};
 use crate::kernel::finite::finite;
-use crate::kernel::rows::{rows, rows_mut, strided_mut};
+use crate::kernel::rows::{Strided, rows, rows_mut, strided_mut};
 
 /// y = w x + b, or y += w x + b: each output is +0 + w\[0\] x\[0\] + w\[1\] x\[1\] + ..., then its bias, then what was there.
 pub fn gemv(
@@ -166,25 +166,47 @@ pub fn outer_plain(
     ok
 }
 
-/// m = mu m - lr (s g), w += m. Whether all of `w` is finite then.
-pub fn sgd_momentum(rates: Rates, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+/// m = mu m - lr (s g), w += m for the tile's weights. Whether all of them are finite then.
+pub fn sgd_momentum(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+    if !tile.fits(w.len().min(m.len()), g.len()) {
+        return true;
+    }
     let mut ok = true;
-    for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
-        *m = rates.momentum * *m - rates.lr * (rates.scale * g);
-        *w += *m;
-        ok &= finite(*w);
+    let g = Strided::contiguous(g, tile.g_stride);
+    let rows =
+        strided_mut(w, 0, tile.stride, tile.width).zip(strided_mut(m, 0, tile.stride, tile.width));
+    for ((w, m), g) in rows.zip(g.rows(tile.width)).take(tile.rows) {
+        for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
+            *m = rates.momentum * *m - rates.lr * (rates.scale * g);
+            *w += *m;
+            ok &= finite(*w);
+        }
     }
     ok
 }
 
-/// w -= lr (s g). Whether all of `w` is finite then.
-pub fn sgd_plain(rates: Rates, w: &mut [f32], g: &[f32]) -> bool {
+/// w -= lr (s g) for the tile's weights. Whether all of them are finite then.
+pub fn sgd_plain(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
+    if !tile.fits(w.len(), g.len()) {
+        return true;
+    }
     let mut ok = true;
-    for (w, g) in w.iter_mut().zip(g) {
-        *w -= rates.lr * (rates.scale * g);
-        ok &= finite(*w);
+    let g = Strided::contiguous(g, tile.g_stride);
+    let rows = strided_mut(w, 0, tile.stride, tile.width);
+    for (w, g) in rows.zip(g.rows(tile.width)).take(tile.rows) {
+        for (w, g) in w.iter_mut().zip(g) {
+            *w -= rates.lr * (rates.scale * g);
+            ok &= finite(*w);
+        }
     }
     ok
+}
+
+/// Whether every value is finite; true for none.
+pub fn all_finite(values: &[f32]) -> bool {
+    values
+        .iter()
+        .fold(true, |so_far, value| so_far & finite(*value))
 }
 
 /// A row of outputs: +0, then channel by channel and row by row of the kernel the products of its three weights, from left to

@@ -10,6 +10,7 @@ mod loss;
 mod recurrent;
 mod shape;
 mod total;
+mod unsafe_code;
 mod window;
 
 use crate::optim::{At, Optimizer, Sgd, States, Update};
