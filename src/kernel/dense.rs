@@ -113,6 +113,33 @@ impl Dense {
         }
     }
 
+    /// Each row of the gradient of [`Self::grad`], onto zeros, in turn.
+    pub fn grad_rows(
+        self,
+        delta: Strided<'_>, // [R, O]
+        x0: &[f32],         // [R0, K]
+        x1: &[f32],         // [R - R0, K]
+        tile: &mut [f32],   // [K], overwritten
+        mut each: impl FnMut(&[f32]),
+    ) {
+        let Some(outer) = self.outer(delta, x0, x1) else {
+            return;
+        };
+        let mut o = 0;
+        while o < self.outputs && tile.len() >= self.inputs {
+            let next = o.saturating_add(1);
+            blas::outer_sum(
+                outer.part(o..next, 0),
+                tile,
+                self.inputs,
+                self.inputs,
+                false,
+            );
+            each(tile);
+            o = next;
+        }
+    }
+
     /// The products that a gradient is the sum of.
     fn outer<'a>(self, delta: Strided<'a>, x0: &'a [f32], x1: &'a [f32]) -> Option<Outer<'a>> {
         let matrix = |values| Matrix {

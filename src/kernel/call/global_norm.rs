@@ -46,12 +46,14 @@ pub fn pairs_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn dense_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
-    let [delta, x0, x1, w, norm, tile] = args.views()?;
+    let [delta, x0, x1, _w, norm, tile] = args.views()?;
     let delta = strided(delta.read(), first, stride);
     let dense = Dense { inputs, outputs };
-    add(norm, |update| {
-        dense.update(delta, x0.read(), x1.read(), w.write(), tile.write(), update)
-    })
+    let norm = norm.write().first_mut().ok_or(Fault::Operand)?;
+    dense.grad_rows(delta, x0.read(), x1.read(), tile.write(), |g| {
+        *norm += global_norm::squares(g);
+    });
+    Ok(())
 }
 
 pub fn dense_norm_f16<O>(args: &mut Args<'_, '_, O>) -> Done {

@@ -3,7 +3,8 @@
 //! R rows, K inputs, O outputs.
 
 use super::{widen, widen_all};
-use crate::kernel::dense::{Dense, axpy};
+use crate::kernel::blas::portable::axpy;
+use crate::kernel::dense::Dense;
 use crate::kernel::finite::all_finite;
 use crate::kernel::rows::{Strided, rows, rows_mut};
 use crate::optim::{Optimizer, Overflow, Update};
