@@ -255,7 +255,7 @@ proptest! {
         let (w, m) = (v.floats(o * k), v.floats(o * k));
         let (mut ours, mut our_m) = (w.clone(), m.clone());
         let (mut theirs, mut their_m) = (w, m);
-        let done = dense.update(delta, &x0, &x1, &mut theirs, &mut vec![9.0; k], update(sgd, &mut their_m, o * k));
+        let done = dense.update(delta, &x0, &x1, &mut theirs, update(sgd, &mut their_m, o * k));
         prop_assert!(done.is_ok());
         let mut strip = vec![9.0; (r0 + r1) * half::dense::STRIP];
         let done = half::dense::update(
