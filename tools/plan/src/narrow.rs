@@ -185,7 +185,7 @@ impl Narrowing {
                     let x0 = instr.operands[1].map_or(0, |x0| x0.len);
                     let rows = (x0 + view.len) / inputs;
                     let strip = self.temp(format!("{}.strip", instr.node), rows * STRIP);
-                    own.operands[5] = Some(strip);
+                    own.operands.push(Some(strip));
                 }
                 (Kernel::CheckFinite, _, _) => {
                     own.kernel = Kernel::CheckFiniteF16;
