@@ -124,6 +124,9 @@ pub enum BackwardError {
     /// No `forward(.., true)` stands: none came, or an inference or another backward came after it.
     #[error("no forward for training stands")]
     NoForward,
+    /// The plan trains in whole steps alone (`Train::Step`): call [`train_step`](crate::BucketingModule::train_step).
+    #[error("the plan trains in whole steps alone: train_step")]
+    WholeSteps,
     /// The forward was another bucket's.
     #[error("the forward was of bucket {}, the current one is {}", .forward.0, .current.0)]
     OtherBucket {
@@ -164,6 +167,10 @@ pub enum UpdateError {
     /// A loss, delta or gradient is infinite or NaN. No weight was changed.
     #[error("a loss, delta or gradient is not finite; no weight was changed")]
     NotFinite,
+    /// The same, found by a step of `Train::Step` after layers nearer to the loss had been updated. Every weight is finite,
+    /// and the layer in question and those before it are as they were.
+    #[error("a delta or gradient is not finite; layers nearer to the loss are updated already")]
+    Partly,
     /// An update overflowed after others were committed: the module is poisoned until its parameters
     /// are set or loaded anew.
     #[error("a new weight is not finite: the parameters must be set or loaded anew")]
@@ -325,7 +332,8 @@ pub enum AccessError {
     /// No forward of this bucket (for gradients: no backward) made it yet.
     #[error("no forward or backward of this bucket computed it")]
     NotComputed,
-    /// The plan keeps no such thing: gradients need `Train::Held`, input gradients `inputs_need_grad`.
+    /// The plan keeps no such thing: gradients need `Train::Held`, input gradients `inputs_need_grad`, a step's outputs
+    /// `keep_outputs`.
     #[error("the plan keeps no such thing")]
     NotPlanned,
     /// A training step still reads it: finish the step, or drop the session, first.

@@ -67,6 +67,8 @@ impl Advance<'_> {
 /// What calls share besides memory.
 pub(crate) struct Context<'m, O> {
     pub optimizer: Option<&'m mut O>,
+    /// Whether an update of a parameter has begun.
+    pub begun: bool,
     /// The number of the update, from 1 on.
     pub num_update: u32,
     /// What clipping by the global norm scales every gradient by.
@@ -144,6 +146,7 @@ impl<O> Args<'_, '_, O> {
         O: Optimizer,
     {
         let param = self.plan.params.get(param as usize).ok_or(Fault::Int)?;
+        self.context.begun = true;
         let first = part == 0;
         let mut count = 0;
         if O::KIND.counts() {

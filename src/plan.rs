@@ -268,13 +268,13 @@ kernels! {
     Repeat: [Read x, Write y],
     Dropout: [Update y],
     SoftmaxForward: [Update y],
-    SoftmaxBackward: [Read p, Read label, Write dx],
-    SoftmaxBackwardProb: [Read p, Read label, Write dx],
+    SoftmaxBackward: [Read label, Update dx],
+    SoftmaxBackwardProb: [Read label, Update dx],
     SoftmaxGrad: [Read y, Update dy],
     LogSoftmaxForward: [Update y],
     LogSoftmaxGrad: [Read y, Update dy],
-    LinearRegressionBackward: [Read o, Read label, Write dx],
-    MaeRegressionBackward: [Read o, Read label, Write dx],
+    LinearRegressionBackward: [Read label, Update dx],
+    MaeRegressionBackward: [Read label, Update dx],
     MakeLossValid: [Read x, Write dx],
     /// Fails, before anything is committed, if a value is not finite.
     CheckFinite: [Read x],
@@ -352,12 +352,12 @@ pub struct Program {
     pub backward: Rows,
     /// Rows of [`Plan::steps`]: checks that change nothing, run before `update`.
     pub check: Rows,
-    /// Rows of [`Plan::steps`].
+    /// Rows of [`Plan::steps`]; under [`Train::Step`] backward, checks and updates in one.
     pub update: Rows,
     /// Rows of [`Plan::ports`]: the head gradients that `backward_from` takes, one for each head that is
     /// neither a loss nor behind a BlockGrad.
     pub head_grads: Rows,
-    /// Rows of [`Plan::operands`], one for each head.
+    /// Rows of [`Plan::operands`], one for each head; empty in a training program whose build gives its outputs up.
     pub outputs: Rows,
     /// Rows of [`Plan::operands`], one for each data input; empty unless `inputs_need_grad`.
     pub input_grads: Rows,
@@ -451,6 +451,8 @@ pub enum Train {
     Fused,
     /// One gradient buffer per trainable parameter.
     Held,
+    /// In whole steps alone: each layer moves as soon as its deltas stand and nothing reads its old weights any more.
+    Step,
 }
 
 /// A planned network.

@@ -86,13 +86,12 @@ impl Softmax {
         }
     }
 
-    /// dx = (p - target) (grad_scale / normalization): the target is 1 - alpha at the label and alpha / (C - 1)
+    /// p = (p - target) (grad_scale / normalization): the target is 1 - alpha at the label and alpha / (C - 1)
     /// elsewhere. Zero where the label is ignored.
     pub fn backward(
         self,
-        p: &[f32],      // [M, C, I]
         labels: &[u16], // [M, I]
-        dx: &mut [f32], // [M, C, I]
+        p: &mut [f32],  // [M, C, I]
         loss: Loss,
     ) {
         let block = self.classes.saturating_mul(self.inner);
@@ -108,22 +107,16 @@ impl Softmax {
         let on = 1.0 - loss.smooth_alpha;
         let off = loss.smooth_alpha / self.classes.saturating_sub(1).max(1) as f32;
 
-        for ((p, labels), dx) in rows(p, block)
-            .zip(rows(labels, self.inner))
-            .zip(rows_mut(dx, block))
-        {
-            for (class, (p, dx)) in rows(p, self.inner)
-                .zip(rows_mut(dx, self.inner))
-                .enumerate()
-            {
-                for ((p, label), dx) in p.iter().zip(labels).zip(dx) {
+        for (p, labels) in rows_mut(p, block).zip(rows(labels, self.inner)) {
+            for (class, p) in rows_mut(p, self.inner).enumerate() {
+                for (p, label) in p.iter_mut().zip(labels) {
                     let target = if usize::from(*label) == class {
                         on
                     } else {
                         off
                     };
                     let ignored = loss.use_ignore && *label == loss.ignore_label;
-                    *dx = if ignored { 0.0 } else { (*p - target) * scale };
+                    *p = if ignored { 0.0 } else { (*p - target) * scale };
                 }
             }
         }
@@ -218,10 +211,10 @@ impl Softmax {
     }
 }
 
-/// dx = (p - label) grad_scale, for labels that are probabilities.
-pub fn backward_prob(p: &[f32], labels: &[f32], dx: &mut [f32], grad_scale: f32) {
-    for ((p, label), dx) in p.iter().zip(labels).zip(dx) {
-        *dx = (*p - *label) * grad_scale;
+/// p = (p - label) grad_scale, for labels that are probabilities.
+pub fn backward_prob(labels: &[f32], p: &mut [f32], grad_scale: f32) {
+    for (p, label) in p.iter_mut().zip(labels) {
+        *p = (*p - *label) * grad_scale;
     }
 }
 

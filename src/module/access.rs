@@ -13,9 +13,13 @@ impl<M: Model> BucketingModule<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`AccessError::NotComputed`] without a forward of the current bucket; [`AccessError::Index`].
+    /// [`AccessError::NotComputed`] without a forward of the current bucket; [`AccessError::NotPlanned`] after a training
+    /// step whose build gives its outputs up; [`AccessError::Index`].
     pub fn get_outputs(&self, index: usize) -> Result<&[f32], AccessError> {
         let program = self.standing().ok_or(AccessError::NotComputed)?;
+        if program.outputs.is_empty() {
+            return Err(AccessError::NotPlanned);
+        }
         self.lend(self.operand(program.outputs, index)?)
     }
 

@@ -25,7 +25,8 @@ pub use storage::{Slots, saved_len, saved_optimizer_len};
 use crate::arena::{self, Arena, Memory, Tensor};
 use crate::blob::Blob;
 use crate::error::{
-    BatchError, BindError, ForwardError, NoBucket, OptimizerError, Side, UpdateError,
+    BackwardError, BatchError, BindError, ForwardError, NoBucket, OptimizerError, Side, StepError,
+    UpdateError,
 };
 use crate::exec::{self, Context, Fault};
 use crate::math::Math;
@@ -486,16 +487,109 @@ impl<'a, M: Model> BucketingModule<'a, M> {
 
     /// One whole training step: forward, backward and update.
     ///
+    /// Under `Train::Step` they are one: the layers are checked and updated one after the other, from the loss on, so that
+    /// a step that fails may have updated the layers nearer to the loss ([`UpdateError::Partly`]).
+    ///
     /// # Errors
     ///
     /// Those of the three, see [`Session`].
-    pub fn train_step(&mut self, batch: &Batch<'_>) -> Result<(), crate::error::StepError> {
+    pub fn train_step(&mut self, batch: &Batch<'_>) -> Result<(), StepError> {
+        self.train_step_from(batch, &[])
+    }
+
+    /// [`train_step`](Self::train_step) with the gradients of the heads that are no losses, in the order of the heads.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session`]'s `forward`, `backward_from` and `update`.
+    pub fn train_step_from(
+        &mut self,
+        batch: &Batch<'_>,
+        out_grads: &[Tensor<'_>],
+    ) -> Result<(), StepError> {
         if self.optimizer.is_none() {
             return Err(UpdateError::NoOptimizer.into());
         }
+        if self.model.plan().train == Train::Step {
+            return self.run_step(batch, out_grads);
+        }
         let mut session = self.session();
-        session.forward_backward(*batch)?;
+        session.forward(*batch, true)?;
+        session.backward_from(out_grads)?;
         session.update()?;
+        Ok(())
+    }
+
+    /// Forward, then backward and update as one.
+    fn run_step(&mut self, batch: &Batch<'_>, head_grads: &[Tensor<'_>]) -> Result<(), StepError> {
+        let plan = self.model.plan();
+        if let Some(bucket) = plan.bucket(batch.bucket) {
+            self.check_head_grads(plan.program(bucket.train), head_grads)?;
+        }
+        self.run_forward(batch, true)?;
+        let before = self.num_update;
+        self.num_update = before.saturating_add(1);
+        let program = self.train_program();
+        let (done, begun) = self.run_from(program.update, batch, head_grads);
+        self.stage = Stage::Left(batch.bucket);
+        let error = match done {
+            Ok(()) => {
+                self.stage = Stage::Updated(batch.bucket);
+                return Ok(());
+            }
+            Err(Fault::NotFinite) if begun => UpdateError::Partly,
+            Err(fault) => {
+                if !begun {
+                    self.num_update = before;
+                }
+                match fault {
+                    Fault::NotFinite => UpdateError::NotFinite,
+                    fault => self.poison(fault),
+                }
+            }
+        };
+        Err(error.into())
+    }
+
+    /// After a fault between the first weight that an update changed and the last.
+    fn poison(&mut self, fault: Fault) -> UpdateError {
+        self.poisoned = true;
+        self.graded = None;
+        self.stage = Stage::Empty;
+        match fault {
+            Fault::Overflow => UpdateError::Overflow,
+            fault => UpdateError::Fault(fault),
+        }
+    }
+
+    /// Whether these are gradients of the program's heads.
+    fn check_head_grads(
+        &self,
+        program: Program,
+        out_grads: &[Tensor<'_>],
+    ) -> Result<(), BackwardError> {
+        let plan = self.model.plan();
+        let ports = program.head_grads.of(plan.ports);
+        if ports.len() != out_grads.len() {
+            return Err(BackwardError::HeadCount {
+                needed: ports.len(),
+                found: out_grads.len(),
+            });
+        }
+        for (head, (port, grad)) in ports.iter().zip(out_grads).enumerate() {
+            let found = match grad {
+                Tensor::F32(values) => values.len(),
+                Tensor::U16(_) => 0,
+            };
+            let needed = port.len as usize;
+            if found != needed {
+                return Err(BackwardError::HeadLen {
+                    head,
+                    needed,
+                    found,
+                });
+            }
+        }
         Ok(())
     }
 
@@ -539,15 +633,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         }
         self.num_update = self.num_update.saturating_add(1);
         self.run(program.update, batch, head_grads)
-            .map_err(|fault| {
-                self.poisoned = true;
-                self.graded = None;
-                self.stage = Stage::Empty;
-                match fault {
-                    Fault::Overflow => UpdateError::Overflow,
-                    fault => UpdateError::Fault(fault),
-                }
-            })
+            .map_err(|fault| self.poison(fault))
     }
 
     /// The current bucket's training program.
@@ -594,6 +680,16 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         batch: &Batch<'_>,
         head_grads: &[Tensor<'_>],
     ) -> Result<(), Fault> {
+        self.run_from(rows, batch, head_grads).0
+    }
+
+    /// The same, and whether an update of a parameter has begun.
+    fn run_from(
+        &mut self,
+        rows: Rows,
+        batch: &Batch<'_>,
+        head_grads: &[Tensor<'_>],
+    ) -> (Result<(), Fault>, bool) {
         let plan = self.model.plan();
         let mut memory = Memory {
             arena: self.arena,
@@ -602,9 +698,12 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             label: batch.label,
             head_grads,
         };
-        let bucket = plan.bucket(self.current).ok_or(Fault::Step)?;
+        let Some(bucket) = plan.bucket(self.current) else {
+            return (Err(Fault::Step), false);
+        };
         let mut context = Context {
             optimizer: self.optimizer.as_mut(),
+            begun: false,
             num_update: self.num_update,
             grad_scale: 1.0,
             begin_num_update: self.begin_num_update,
@@ -612,7 +711,8 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             math: self.math,
             seed: self.step_seed,
         };
-        exec::run(&self.model, &plan, &mut memory, rows, &mut context)
+        let done = exec::run(&self.model, &plan, &mut memory, rows, &mut context);
+        (done, context.begun)
     }
 
     /// The program whose values the arena holds, if it is the current bucket's.

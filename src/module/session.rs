@@ -19,6 +19,7 @@ use crate::plan::Train;
 /// | `update` without `backward` | [`UpdateError::NoBackward`] |
 /// | `update` twice | `Train::Held`: applies the same gradients again, as MXNet; else `NoBackward` |
 /// | `update` after the session | `Train::Held`: [`BucketingModule::update`]; else `NoBackward` |
+/// | `backward` under `Train::Step` | [`BackwardError::WholeSteps`]: its verb is [`BucketingModule::train_step`] |
 pub struct Session<'m, 'a, 'b, M: Model> {
     module: &'m mut BucketingModule<'a, M>,
     batch: Option<Batch<'b>>,
@@ -90,29 +91,12 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
             return Err(BackwardError::OtherBucket { forward, current });
         }
         let program = self.module.train_program();
-        let plan = self.module.model.plan();
-        let held = plan.train == Train::Held;
-        let ports = program.head_grads.of(plan.ports);
-        if ports.len() != out_grads.len() {
-            return Err(BackwardError::HeadCount {
-                needed: ports.len(),
-                found: out_grads.len(),
-            });
+        let train = self.module.model.plan().train;
+        if train == Train::Step {
+            return Err(BackwardError::WholeSteps);
         }
-        for (head, (port, grad)) in ports.iter().zip(out_grads).enumerate() {
-            let found = match grad {
-                Tensor::F32(values) => values.len(),
-                Tensor::U16(_) => 0,
-            };
-            let needed = port.len as usize;
-            if found != needed {
-                return Err(BackwardError::HeadLen {
-                    head,
-                    needed,
-                    found,
-                });
-            }
-        }
+        let held = train == Train::Held;
+        self.module.check_head_grads(program, out_grads)?;
         self.head_grads = out_grads;
         self.module.stage = Stage::Empty;
         self.module.graded = None;

@@ -46,6 +46,12 @@ const GOOD: [f32; 4] = [0.5, -0.25, 1.0, 0.75];
 fn step(module: &mut Module<'_>, data: &[f32; 4], label: &[f32; 4]) -> Result<(), UpdateError> {
     let (data, label) = ([Tensor::F32(data)], [Tensor::F32(label)]);
     let batch = Batch::new(BucketIndex(0), &data).with_label(&label);
+    if module.plan().train == Train::Step {
+        return module.train_step(&batch).map_err(|error| match error {
+            StepError::Update(error) => error,
+            error => panic!("{error}"),
+        });
+    }
     let mut session = module.session();
     session.forward_backward(batch).expect("any numbers");
     session.update()
@@ -106,6 +112,34 @@ fn a_refused_step_leaves_no_trace() {
     }
 }
 
+/// Layers nearer to the loss are updated, those from the bad one on are not.
+#[test]
+fn a_whole_step_refuses_layer_by_layer() {
+    let file = regression(Some(Act::Relu), Train::Step);
+    run::bound(&file, &values(&file), |module| {
+        step(module, &GOOD, &GOOD).expect("a good step");
+        let before = run::persistent_bits(&file, module);
+        let mut label = GOOD;
+        label[3] = f32::NAN;
+        assert_eq!(step(module, &GOOD, &label), Err(UpdateError::NotFinite));
+        assert_eq!(run::persistent_bits(&file, module), before);
+        assert_eq!(module.num_update(), 1);
+        // Relu makes zeros of what is not a number, so that only the first layer's input is bad.
+        let mut data = GOOD;
+        data[1] = f32::NAN;
+        assert_eq!(step(module, &data, &GOOD), Err(UpdateError::Partly));
+        assert_eq!(module.num_update(), 2);
+        let after = run::persistent_bits(&file, module);
+        for ((name, before), (_, after)) in before.iter().zip(&after) {
+            assert_eq!(before != after, name.starts_with("fc2"), "{name}");
+            let values = after.iter().map(|bits| f32::from_bits(*bits));
+            assert!(values.into_iter().all(f32::is_finite), "{name}");
+        }
+        assert!(!module.is_poisoned());
+        step(module, &GOOD, &GOOD).expect("a good step");
+    });
+}
+
 /// An optimizer under which the first update overflows.
 const OVERFLOWING: Sgd = Sgd {
     learning_rate: f32::MAX,
@@ -128,7 +162,7 @@ fn poisoned(file: &PlanFile, then: impl FnOnce(&mut Module<'_>)) {
 fn plans() -> Vec<PlanFile> {
     let acts = [Some(Act::Relu), None];
     let of = |train| acts.map(|act| regression(act, train));
-    [of(Train::Fused), of(Train::Held)]
+    [of(Train::Fused), of(Train::Held), of(Train::Step)]
         .into_iter()
         .flatten()
         .collect()

@@ -1,6 +1,6 @@
 //! Calls in the wrong order.
 
-use tinpail::error::{AccessError, BackwardError, ForwardError, NoBucket, UpdateError};
+use tinpail::error::{AccessError, BackwardError, ForwardError, NoBucket, StepError, UpdateError};
 use tinpail::exec::Fault;
 use tinpail::plan::{Call, Rows, Step, Work};
 use tinpail::{Batch, BucketIndex, Session, Tensor};
@@ -309,6 +309,55 @@ fn head_gradients_of_another_number_or_length() {
         session.backward_from(&good).expect("backward");
         session.update().expect("update");
         assert_ne!(run::persistent_bits(&file, &session), before);
+    });
+}
+
+/// Under `Train::Step` forward is all that there is besides `train_step`.
+#[test]
+fn a_plan_of_whole_steps_has_no_backward_and_no_update() {
+    let file = net::plan(Train::Step);
+    let forward = arena_of(&file, |session, [short, _]| {
+        session.forward(short, true).expect("forward");
+    });
+    let refused = arena_of(&file, |session, [short, _]| {
+        session.forward(short, true).expect("forward");
+        assert_eq!(session.backward(), Err(BackwardError::WholeSteps));
+        assert_eq!(session.update(), Err(UpdateError::NoBackward));
+        session.get_outputs(0).expect("forward's output");
+    });
+    assert_eq!(refused, forward);
+    let step = arena_of(&file, |session, [short, _]| {
+        session.train_step(&short).expect("a step");
+        session.get_outputs(0).expect("the step's output");
+        assert_eq!(session.update(), Err(UpdateError::NoBackward));
+    });
+    assert_ne!(step, forward);
+}
+
+#[test]
+fn head_gradients_of_a_whole_step_are_checked_before_its_forward() {
+    let file = net::plan(Train::Step);
+    let fresh = arena_of(&file, |_, _| {});
+    let refused = arena_of(&file, |session, [short, _]| {
+        let error = BackwardError::HeadCount {
+            needed: 0,
+            found: 1,
+        };
+        let outcome = session.train_step_from(&short, &[Tensor::F32(&[1.0])]);
+        assert_eq!(outcome, Err(StepError::Backward(error)));
+    });
+    assert_eq!(refused, fresh);
+}
+
+#[test]
+fn outputs_that_the_build_gives_up() {
+    let file = net::bucketing(Train::Step).keep_outputs(false).plan();
+    let file = file.expect("a plan");
+    arena_of(&file, |session, [short, _]| {
+        session.train_step(&short).expect("a step");
+        assert_eq!(session.get_outputs(0), Err(AccessError::NotPlanned));
+        session.forward(short, false).expect("an inference");
+        session.get_outputs(0).expect("its output");
     });
 }
 

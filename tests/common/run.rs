@@ -2,7 +2,7 @@
 
 use tinpail::optim::Sgd;
 use tinpail::{Batch, BucketIndex, BucketingModule, Registry, Tensor};
-use tinpail_plan::PlanFile;
+use tinpail_plan::{PlanFile, Train};
 
 use super::values::{Persistent, Sample};
 
@@ -81,7 +81,8 @@ pub fn infer(file: &PlanFile, module: &mut Module<'_>, sample: &Sample) -> Step 
     }
 }
 
-/// Forward and backward, and update if `update`. Outputs and input gradients are read at the end.
+/// Forward and backward, and update if `update`: `train_step` where the plan has no other verb. Outputs and input gradients
+/// are read at the end.
 pub fn train(file: &PlanFile, module: &mut Module<'_>, sample: &Sample, update: bool) -> Step {
     let (data, label) = (tensors(&sample.data), tensors(&sample.labels));
     let grads: Vec<Tensor<'_>> = sample
@@ -91,10 +92,15 @@ pub fn train(file: &PlanFile, module: &mut Module<'_>, sample: &Sample, update: 
         .collect();
     let batch = Batch::new(BucketIndex(sample.bucket as u16), &data).with_label(&label);
     let mut session = module.session();
-    session.forward(batch, true).expect("forward");
-    session.backward_from(&grads).expect("backward");
-    if update {
-        session.update().expect("update");
+    if file.plan.train == Train::Step {
+        assert!(update, "a plan of whole steps has no backward alone");
+        session.train_step_from(&batch, &grads).expect("a step");
+    } else {
+        session.forward(batch, true).expect("forward");
+        session.backward_from(&grads).expect("backward");
+        if update {
+            session.update().expect("update");
+        }
     }
     let bucket = &file.plan.buckets[sample.bucket];
     let train = file.plan.plan().program(bucket.train);

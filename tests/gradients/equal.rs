@@ -17,6 +17,7 @@ fn how(batch_size: usize, train: Train) -> How {
         batch_size,
         train,
         share_memory: true,
+        limit: None,
     }
 }
 
@@ -58,18 +59,20 @@ fn three_steps(file: &PlanFile, case: &Case) -> (Vec<Bits>, Vec<Vec<Vec<u32>>>) 
 }
 
 #[test]
-fn a_fused_update_gives_the_bits_of_held_gradients() {
+fn fused_updates_and_whole_steps_give_the_bits_of_held_gradients() {
     for_every_row(|row, batch_size| {
         let held = row.plan(&KEYS, how(batch_size, Train::Held));
-        let fused = row.plan(&KEYS, how(batch_size, Train::Fused));
         let case = Case::random(row, &held, batch_size);
         let (held_bits, held_steps) = three_steps(&held, &case);
-        let (fused_bits, fused_steps) = three_steps(&fused, &case);
-        let what = format!("{}, batch {batch_size}", row.name);
-        assert_eq!(held_steps, fused_steps, "{what}: outputs, input gradients");
-        for (step, (held, fused)) in held_bits.iter().zip(&fused_bits).enumerate() {
-            for (held, fused) in held.iter().zip(fused) {
-                assert_eq!(held, fused, "{what}, after step {step}");
+        for train in [Train::Fused, Train::Step] {
+            let other = row.plan(&KEYS, how(batch_size, train));
+            let (bits, steps) = three_steps(&other, &case);
+            let what = format!("{}, batch {batch_size}, {train:?}", row.name);
+            assert_eq!(held_steps, steps, "{what}: outputs, input gradients");
+            for (step, (held, own)) in held_bits.iter().zip(&bits).enumerate() {
+                for (held, own) in held.iter().zip(own) {
+                    assert_eq!(held, own, "{what}, after step {step}");
+                }
             }
         }
     });
@@ -78,7 +81,7 @@ fn a_fused_update_gives_the_bits_of_held_gradients() {
 #[test]
 fn shared_memory_gives_the_bits_of_memory_of_its_own() {
     for_every_row(|row, batch_size| {
-        for train in [Train::Held, Train::Fused] {
+        for train in [Train::Held, Train::Fused, Train::Step] {
             let how = how(batch_size, train);
             let shared = row.plan(&KEYS, how);
             let apart = How {
@@ -96,6 +99,46 @@ fn shared_memory_gives_the_bits_of_memory_of_its_own() {
             assert!(shared.plan.arena_len <= apart.plan.arena_len, "{what}");
         }
     });
+}
+
+/// What is made again has the bits of what was kept. Only a recurrent layer that is cut into segments of steps adds the
+/// same products of a weight in another order.
+#[test]
+fn the_smallest_plan_gives_the_bits_of_the_plain_one() {
+    let again = std::cell::Cell::new(0);
+    for_every_row(|row, batch_size| {
+        for train in [Train::Fused, Train::Held, Train::Step] {
+            let how = how(batch_size, train);
+            let plain = row.plan(&KEYS, how);
+            let small = row.smallest(&KEYS, how);
+            let what = format!("{}, batch {batch_size}, {train:?}", row.name);
+            assert!(small.plan.arena_len <= plain.plan.arena_len, "{what}");
+            let programs = small.report.buckets.iter().flat_map(|own| &own.train);
+            let recomputed: Vec<_> = programs.filter_map(|own| own.recomputed).collect();
+            again.set(again.get() + usize::from(small.plan.arena_len < plain.plan.arena_len));
+            let case = Case::random(row, &plain, batch_size);
+            let (plain_bits, plain_steps) = three_steps(&plain, &case);
+            let (bits, steps) = three_steps(&small, &case);
+            if recomputed.iter().all(|own| own.steps.is_none()) {
+                assert_eq!(plain_steps, steps, "{what}: outputs, input gradients");
+                assert_eq!(plain_bits, bits, "{what}");
+                continue;
+            }
+            for ((name, plain), (_, own)) in plain_bits.iter().flatten().zip(bits.iter().flatten())
+            {
+                let pairs = plain.iter().zip(own);
+                for (plain, own) in pairs.map(|(a, b)| (f32::from_bits(*a), f32::from_bits(*b))) {
+                    // A handful of products in another order, three times.
+                    let off = (plain - own).abs();
+                    assert!(
+                        off <= 1e-5 * plain.abs().max(0.1),
+                        "{what}, {name}: {plain} {own}"
+                    );
+                }
+            }
+        }
+    });
+    assert!(again.get() > 20, "only {} plans got smaller", again.get());
 }
 
 /// Visits of both buckets, inference and training without update, that must leave no trace. A backward moves the

@@ -18,6 +18,8 @@ pub struct How {
     pub batch_size: usize,
     pub train: Train,
     pub share_memory: bool,
+    /// `ram_limit_bytes`.
+    pub limit: Option<usize>,
 }
 
 impl Row {
@@ -57,7 +59,25 @@ impl Row {
 
     #[track_caller]
     pub fn plan_with(&self, keys: &[u32], how: How, grad_req: GradReq) -> PlanFile {
-        Bucketing::new(|key| Ok::<_, Error>(self.net(key)))
+        let plan = self.try_plan(keys, how, grad_req);
+        plan.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// The smallest arena that the planner finds.
+    #[track_caller]
+    pub fn smallest(&self, keys: &[u32], how: How) -> PlanFile {
+        let with = |limit| How {
+            limit: Some(limit),
+            ..how
+        };
+        match self.try_plan(keys, with(0), GradReq::Write) {
+            Err(Error::RamLimit { needed, .. }) => self.plan(keys, with(needed)),
+            other => panic!("{}: {:?}", self.name, other.map(|file| file.report)),
+        }
+    }
+
+    fn try_plan(&self, keys: &[u32], how: How, grad_req: GradReq) -> Result<PlanFile, Error> {
+        let bucketing = Bucketing::new(|key| Ok::<_, Error>(self.net(key)))
             .bucket_keys(keys.iter().copied())
             .batch_size(how.batch_size)
             .state_names(self.states.iter().copied())
@@ -65,9 +85,11 @@ impl Row {
             .train(how.train)
             .grad_req(grad_req)
             .inputs_need_grad(self.data_is_numbers())
-            .share_memory(how.share_memory)
-            .plan()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
+            .share_memory(how.share_memory);
+        match how.limit {
+            Some(limit) => bucketing.ram_limit_bytes(limit).plan(),
+            None => bucketing.plan(),
+        }
     }
 
     /// Whether data has gradients: not so token ids.

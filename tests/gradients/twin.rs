@@ -27,6 +27,7 @@ fn check_sample(row: &Row, batch_size: usize, seed: u64) -> bool {
         batch_size,
         train: Train::Held,
         share_memory: true,
+        limit: None,
     };
     let file = row.plan(&[KEY], how);
     let net = row.net(KEY);

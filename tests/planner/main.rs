@@ -7,6 +7,7 @@ mod common;
 mod convolutional;
 mod file;
 mod graph;
+mod limit;
 mod optimizer;
 mod placement;
 mod random;

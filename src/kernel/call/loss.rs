@@ -34,15 +34,15 @@ pub fn softmax_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
         classes: size(classes),
         inner: size(inner),
     };
-    let [p, label, dx] = args.views()?;
-    softmax.backward(p.read(), label.u16(), dx.write(), loss);
+    let [label, dx] = args.views()?;
+    softmax.backward(label.u16(), dx.write(), loss);
     Ok(())
 }
 
 pub fn softmax_backward_prob<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [grad_scale] = args.ints()?.map(f32::from_bits);
-    let [p, label, dx] = args.views()?;
-    softmax::backward_prob(p.read(), label.read(), dx.write(), grad_scale);
+    let [label, dx] = args.views()?;
+    softmax::backward_prob(label.read(), dx.write(), grad_scale);
     Ok(())
 }
 
@@ -71,8 +71,8 @@ pub fn log_softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn mae_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [scale] = args.ints()?.map(f32::from_bits);
-    let [o, label, dx] = args.views()?;
-    regression::mae_backward(o.read(), label.read(), dx.write(), scale);
+    let [label, dx] = args.views()?;
+    regression::mae_backward(label.read(), dx.write(), scale);
     Ok(())
 }
 
@@ -85,7 +85,7 @@ pub fn make_loss_valid<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn linear_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [scale] = args.ints()?.map(f32::from_bits);
-    let [o, label, dx] = args.views()?;
-    regression::linear_backward(o.read(), label.read(), dx.write(), scale);
+    let [label, dx] = args.views()?;
+    regression::linear_backward(label.read(), dx.write(), scale);
     Ok(())
 }

@@ -121,7 +121,7 @@ proptest! {
         let soft = Softmax { classes: s[0], inner: s[1] };
         soft.forward(&mut e, math);
         let normalization = if flags[1] { Normalization::Valid } else { Normalization::Null };
-        soft.backward(&a, &tokens, &mut e, Loss { normalization, ..Loss::default() });
+        soft.backward(&tokens, &mut e, Loss { normalization, ..Loss::default() });
         let shape = sequence::Sequence { steps: s[0], batch: s[1], channels: s[2], batch_major: flags[0] };
         shape.last_forward(&a, &tokens, &mut e);
         shape.last_backward(&a, &tokens, &mut e, flags[1]);

@@ -67,6 +67,8 @@ pub enum TrainArg {
     Fused,
     /// One gradient buffer for each trainable parameter
     Held,
+    /// Whole steps: each layer moves as soon as its deltas stand
+    Step,
 }
 
 impl From<TrainArg> for Train {
@@ -75,6 +77,7 @@ impl From<TrainArg> for Train {
             TrainArg::None => Train::None,
             TrainArg::Fused => Train::Fused,
             TrainArg::Held => Train::Held,
+            TrainArg::Step => Train::Step,
         }
     }
 }

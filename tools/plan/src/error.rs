@@ -81,7 +81,7 @@ pub enum Error {
     /// The configuration of [`crate::Bucketing`] contradicts itself.
     #[error("{0}")]
     Config(String),
-    /// The plan needs more RAM than `ram_limit_bytes` grants.
+    /// The smallest plan that was found needs more RAM than `ram_limit_bytes` grants.
     #[error("the plan needs {needed} B of RAM, ram_limit_bytes grants {limit}\n{table}")]
     RamLimit {
         needed: usize,

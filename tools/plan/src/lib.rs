@@ -7,7 +7,8 @@
 //! 2. [`fuse`](mod@fuse): unrolled cells become sequence operators, fused `RNN` symbols become layers;
 //! 3. [`infer`](mod@infer): shapes and dtypes of every symbol;
 //! 4. `lower`: symbols become kernel calls over buffers (`ir`), forward, backward and update;
-//! 5. `alias`, [`place`](mod@place): copies are elided, buffers get offsets;
+//! 5. `alias`, [`place`](mod@place): copies are elided, buffers get offsets; where they exceed a RAM limit, `limit` searches
+//!    for what to make again (`recompute`, `segment`) instead of keeping it;
 //! 6. `stack`: buffers of time steps laid out as one, so that repeated calls (`repeats`) become loops;
 //! 7. `bucketing`: all of it for every bucket, as the tables of a [`PlanFile`];
 //! 8. `validate`: a checker that shares no code with 5 to 7 and replays what the tables say;
@@ -22,13 +23,18 @@ pub mod fuse;
 pub mod infer;
 mod ir;
 pub mod json;
+mod limit;
+mod live;
 mod lower;
+mod macs;
 mod narrow;
 pub mod place;
 pub mod plan_file;
 mod ports;
+mod recompute;
 mod repeats;
 pub mod report;
+mod segment;
 mod stack;
 pub mod symbol;
 mod validate;

@@ -134,6 +134,19 @@ pub struct Placed {
     pub within: Option<usize>,
 }
 
+/// What a training program within a RAM limit does not keep, and what that costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recomputed {
+    /// Forward's buffers that backward makes again.
+    pub buffers: usize,
+    /// Steps of the segments that recurrent layers are cut into, if they are.
+    pub steps: Option<usize>,
+    /// Multiply-and-adds of one training step.
+    pub macs: u64,
+    /// The same of the plan without a limit.
+    pub plain_macs: u64,
+}
+
 /// What one program costs. Bytes of the transient part of the arena.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramReport {
@@ -146,6 +159,8 @@ pub struct ProgramReport {
     pub optimal: bool,
     /// Steps of the exact placement; 0 if a greedy order met the bound.
     pub nodes: u64,
+    /// What the RAM limit cost, if it cost anything.
+    pub recomputed: Option<Recomputed>,
     pub placed: Vec<Placed>,
     /// Where the global norm is clipped: how the squares of each gradient are added up.
     pub norms: Vec<NormReport>,

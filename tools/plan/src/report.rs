@@ -3,7 +3,23 @@
 use std::fmt::Write;
 
 use crate::bucketing::Saved;
-use crate::plan_file::{NormBy, PlanFile, ProgramReport};
+use crate::plan_file::{NormBy, PlanFile, ProgramReport, Recomputed};
+
+/// What the RAM limit costs one bucket.
+fn recompute_line(key: u32, recomputed: Recomputed) -> String {
+    let Recomputed {
+        buffers,
+        steps,
+        macs,
+        plain_macs,
+    } = recomputed;
+    let cut = steps.map(|steps| format!(", recurrent layers in segments of {steps} steps"));
+    format!(
+        "bucket {key} within the RAM limit: {buffers} buffers are made again{}; {macs} multiply-and-adds a step instead of \
+         {plain_macs}",
+        cut.unwrap_or_default()
+    )
+}
 
 /// The plan's cost: per bucket the transient bytes, then what is kept, then what takes the space in the
 /// largest program.
@@ -35,6 +51,12 @@ pub fn table(file: &PlanFile) -> String {
             train.map_or(0, |train| train.calls),
             bucket.plan_bytes,
         );
+    }
+    for bucket in &report.buckets {
+        let train = bucket.train.as_ref().and_then(|train| train.recomputed);
+        if let Some(recomputed) = train {
+            let _ = writeln!(out, "{}", recompute_line(bucket.key, recomputed));
+        }
     }
     let _ = writeln!(
         out,

@@ -30,6 +30,8 @@ enum Command {
     Test(cmd::test::Args),
     /// Measure what each optimizer, metric and operator adds to a firmware
     Cost(cmd::cost::Args),
+    /// Plan training steps of known networks and show what memory they take
+    Memory(cmd::memory::Args),
     /// Build the firmware, boot it on each emulated board and show what it does
     Demo,
     /// Count what inference and training take on each emulated core
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => cmd::setup::run(&args),
         Command::Test(args) => cmd::test::run(&args),
         Command::Cost(args) => cmd::cost::run(&args),
+        Command::Memory(args) => cmd::memory::run(&args),
         Command::Demo => cmd::demo::run(),
         Command::Bench(args) => cmd::bench::run(&args),
     };

@@ -15,14 +15,17 @@ use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
 use crate::ir::{BufId, Code, Storage};
+use crate::limit::{self, Choice, Variant};
+use crate::live::lives;
 use crate::lower::{Setting, lower, norms};
 use crate::narrow::{candidates, narrow};
 use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
-    BucketNames, BucketReport, Named, PlanBuf, PlanFile, ProgramReport, Report,
+    BucketNames, BucketReport, Named, PlanBuf, PlanFile, ProgramReport, Recomputed, Report,
 };
 use crate::ports::port_kind;
 use crate::report;
+use crate::segment;
 use crate::stack;
 use crate::symbol::{DataDesc, Net, NodeId, Op, Sym};
 use crate::validate::{self, Broken};
@@ -271,6 +274,11 @@ fn check_config<F>(config: &Bucketing<F>) -> Result<(), Error> {
     if config.saved != Saved::F32 && config.train == Train::None {
         return wrong("saved_activations needs a plan that trains");
     }
+    if !config.keep_outputs && config.train != Train::Step {
+        return wrong(
+            "keep_outputs(false) needs Train::Step: backward and update are verbs of their own otherwise",
+        );
+    }
     if config.inputs_need_grad && config.train == Train::None {
         return wrong("inputs_need_grad needs a plan that trains");
     }
@@ -444,6 +452,8 @@ struct Draft {
     lower_bound: usize,
     /// Steps of the exact placement.
     nodes: u64,
+    /// What the RAM limit cost.
+    recomputed: Option<Recomputed>,
 }
 
 /// A program that is ready for the tables.
@@ -478,6 +488,7 @@ impl Finished {
             lower_bound_bytes: 4 * draft.lower_bound,
             optimal: draft.peak == draft.lower_bound,
             nodes: draft.nodes,
+            recomputed: draft.recomputed,
             placed: placed(&draft.code, &draft.aliases, &draft.lives, &self.offsets),
             norms: norms(&draft.code),
         }
@@ -508,6 +519,8 @@ impl<F> Maker<'_, F> {
             inputs_need_grad: self.config.inputs_need_grad,
             clip_global_norm: self.config.clip_global_norm,
             saved: self.config.saved,
+            keep_outputs: self.config.keep_outputs,
+            sums: false,
         };
         let infer = self.draft(lower(net, shapes, &setting, false)?)?;
         if self.config.train == Train::None {
@@ -525,7 +538,83 @@ impl<F> Maker<'_, F> {
             train = narrow(&train, &which);
         }
         let train = self.draft(train)?;
-        Ok([Some(infer), Some(train)])
+        let limit = self
+            .config
+            .ram_limit_bytes
+            .filter(|_| self.config.share_memory);
+        let limit = limit.map(|bytes| (bytes / 4).saturating_sub(self.persistent.len as usize));
+        match limit {
+            Some(limit) if train.peak > limit => {
+                let train = self.within(limit, bucket, &setting, train)?;
+                Ok([Some(infer), Some(train)])
+            }
+            _ => Ok([Some(infer), Some(train)]),
+        }
+    }
+
+    /// The cheapest training program found whose transient part takes at most `limit` elements, or the smallest.
+    fn within(
+        &self,
+        limit: usize,
+        bucket: &Bucket,
+        setting: &Setting<'_>,
+        plain: Draft,
+    ) -> Result<Draft, Error> {
+        let mut variants = vec![Variant {
+            steps: None,
+            code: plain.code.clone(),
+        }];
+        // Deltas that outlive backward are what cutting and recomputing cannot shrink.
+        let setting = Setting {
+            sums: true,
+            ..setting.clone()
+        };
+        let Bucket { net, shapes, .. } = bucket;
+        // The norm of all gradients is formed from deltas; what is narrowed was chosen for the plain program.
+        let fused = setting.train == Train::Fused;
+        let clips = fused && setting.clip_global_norm.is_some();
+        let plain_alone = clips || setting.saved != Saved::F32;
+        if fused && !plain_alone {
+            variants.push(Variant {
+                steps: None,
+                code: lower(net, shapes, &setting, true)?,
+            });
+        }
+        let longest = match plain_alone {
+            true => 0,
+            false => segment::longest(net, shapes),
+        };
+        for steps in segment::lengths(longest) {
+            let cut = segment::segmented(net, shapes, steps)?;
+            let shapes = infer(&cut, self.config.batch_size)?;
+            variants.push(Variant {
+                steps: Some(steps),
+                code: lower(&cut, &shapes, &setting, true)?,
+            });
+        }
+        let mut best = plain;
+        for choice in limit::choices(variants, limit) {
+            let draft = self.chosen(choice)?;
+            if draft.peak < best.peak {
+                best = draft;
+            }
+            if best.peak <= limit {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    fn chosen(&self, choice: Choice) -> Result<Draft, Error> {
+        Ok(Draft {
+            recomputed: Some(Recomputed {
+                buffers: choice.dropped,
+                steps: choice.steps,
+                macs: choice.macs,
+                plain_macs: choice.plain_macs,
+            }),
+            ..self.draft(choice.code)?
+        })
     }
 
     /// Those values which, stored as f16, make the training program smaller: one that is not needed where the most lives
@@ -533,7 +622,7 @@ impl<F> Maker<'_, F> {
     fn narrowed(&self, code: &Code) -> Result<BTreeSet<BufId>, Error> {
         let peak = |which: &BTreeSet<BufId>| -> Result<usize, Error> {
             let code = narrow(code, which);
-            let lives = self.lives(&code, &alias::elide(&code));
+            let lives = lives(&code, &alias::elide(&code));
             let items: Vec<Item> = lives.values().copied().collect();
             largest_live_sum(&items)
         };
@@ -605,7 +694,7 @@ impl<F> Maker<'_, F> {
         } else {
             Aliases::none(&code)
         };
-        let lives = self.lives(&code, &aliases);
+        let lives = lives(&code, &aliases);
         let items: Vec<Item> = lives.values().copied().collect();
         let Placement {
             offsets,
@@ -625,6 +714,7 @@ impl<F> Maker<'_, F> {
             peak,
             lower_bound,
             nodes,
+            recomputed: None,
         })
     }
 
@@ -700,35 +790,6 @@ impl<F> Maker<'_, F> {
             input_grads: spans(&code.input_grads)?,
         };
         Ok((offsets, loose))
-    }
-
-    /// The life of every transient buffer that has a place of its own and is used, by buffer.
-    fn lives(&self, code: &Code, aliases: &Aliases) -> BTreeMap<usize, Item> {
-        let mut lives = BTreeMap::new();
-        let end = code.instrs.len() + 1;
-        let mut touch = |view: crate::ir::View, from: usize, to: usize| {
-            let root = aliases.resolve(view).buf.0;
-            let buf = &code.bufs[root];
-            if buf.storage != Storage::Transient {
-                return;
-            }
-            let item = lives.entry(root).or_insert(Item {
-                lower: from,
-                upper: to,
-                size: buf.len,
-            });
-            item.lower = item.lower.min(from);
-            item.upper = item.upper.max(to);
-        };
-        for (at, instr) in code.instrs.iter().enumerate() {
-            for view in instr.operands.iter().flatten() {
-                touch(*view, at, at + 1);
-            }
-        }
-        for view in code.pinned() {
-            touch(view, end - 1, end);
-        }
-        lives
     }
 
     /// Where a buffer lies in the arena, if it does.

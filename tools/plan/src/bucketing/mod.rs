@@ -174,6 +174,7 @@ pub struct Bucketing<F> {
     inputs_need_grad: bool,
     clip_global_norm: Option<f32>,
     saved: Saved,
+    keep_outputs: bool,
     ram_limit_bytes: Option<usize>,
     math: MathKind,
     share_memory: bool,
@@ -206,6 +207,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             inputs_need_grad: false,
             clip_global_norm: None,
             saved: Saved::F32,
+            keep_outputs: true,
             ram_limit_bytes: None,
             math: MathKind::Libm,
             share_memory: true,
@@ -324,7 +326,18 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
         self
     }
 
-    /// Fails the build if the arena needs more bytes.
+    /// `false`: the outputs of a training step may be overwritten by their deltas, so that `train_step` leaves none to read
+    /// (inference does, as ever). Needs [`Train::Step`].
+    pub fn keep_outputs(mut self, keep_outputs: bool) -> Self {
+        self.keep_outputs = keep_outputs;
+        self
+    }
+
+    /// The bytes that the arena may take. A training program that needs more keeps fewer values of forward and makes them
+    /// again in backward, and cuts recurrent layers into segments of time steps, at the smallest cost that is found; the
+    /// report says what it costs in multiply-and-adds. The bits stay the same, but for the weights of recurrent layers that
+    /// were cut: their gradients are summed segment by segment. If nothing fits the build fails with the table of the
+    /// smallest plan.
     pub fn ram_limit_bytes(mut self, bytes: usize) -> Self {
         self.ram_limit_bytes = Some(bytes);
         self

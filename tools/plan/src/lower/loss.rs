@@ -43,11 +43,11 @@ impl Lowering<'_> {
         let (classes, inner) = softmax_size(self.shape(out), attrs);
         let p = self.value(out);
         let label = self.value(node.inputs[1]);
-        let dx = self.temp("dx", p.len);
+        let dx = self.copy_of(p, "dx");
         if self.shape(node.inputs[1]) == self.shape(out) {
             self.call(
                 Kernel::SoftmaxBackwardProb,
-                &[Some(p), Some(label), Some(dx)],
+                &[Some(label), Some(dx)],
                 &[attrs.grad_scale.to_bits()],
             );
         } else {
@@ -59,7 +59,7 @@ impl Lowering<'_> {
             let ignore = ignore_label(node, attrs)?;
             self.call(
                 Kernel::SoftmaxBackward,
-                &[Some(p), Some(label), Some(dx)],
+                &[Some(label), Some(dx)],
                 &[
                     classes as u32,
                     inner as u32,
@@ -159,15 +159,11 @@ impl Lowering<'_> {
     ) {
         let o = self.value(out);
         let label = self.value(node.inputs[1]);
-        let dx = self.temp("dx", o.len);
+        let dx = self.copy_of(o, "dx");
         let samples = self.shape(node.inputs[1]).first().copied().unwrap_or(1);
         let per_sample = (label.len / samples.max(1)).max(1);
         let scale = grad_scale / per_sample as f32;
-        self.call(
-            kernel,
-            &[Some(o), Some(label), Some(dx)],
-            &[scale.to_bits()],
-        );
+        self.call(kernel, &[Some(label), Some(dx)], &[scale.to_bits()]);
         self.add_grad(node.inputs[0], dx);
     }
 }

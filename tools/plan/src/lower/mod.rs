@@ -5,6 +5,7 @@
 //! contiguous memory) emits nothing.
 
 mod clip;
+mod commit;
 mod elementwise;
 mod layer;
 mod leaky;
@@ -62,6 +63,11 @@ pub struct Setting<'s> {
     pub clip_global_norm: Option<f32>,
     /// What recurrent layers store their gates and states as.
     pub saved: Saved,
+    /// Whether the outputs of a training program outlive it.
+    pub keep_outputs: bool,
+    /// Under `Train::Fused`: whether backward sums gradients in transient buffers, so that neither deltas nor inputs must
+    /// outlive it.
+    pub sums: bool,
 }
 
 /// Lowers one bucket. `training` makes the forward save what backward needs, and appends backward, checks
@@ -265,6 +271,9 @@ impl<'n> Lowering<'n> {
         for head in &self.net.heads {
             self.node.clone_from(&self.net.node(*head).name);
             let mut view = self.value(*head);
+            if self.training && !self.setting.keep_outputs {
+                continue;
+            }
             let readable = matches!(
                 self.code.buf(view).storage,
                 Storage::Transient | Storage::Param(_) | Storage::State(_)

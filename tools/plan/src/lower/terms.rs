@@ -2,8 +2,8 @@
 //!
 //! Backward collects terms: sums of outer products of deltas and inputs that are not formed yet. Under
 //! `Train::Held` each is accumulated into the parameter's gradient at once; under `Train::Fused` it waits
-//! for the update, which forms it row by row and applies the row to the weight. Both add the same products
-//! in the same order.
+//! for the update, which forms it row by row and applies the row to the weight; under `Train::Step` only until its deltas
+//! stand (see [`super::commit`]). All add the same products in the same order.
 
 use tinpail::kernel::half::dense::STRIP;
 use tinpail::plan::{Kernel, Train};
@@ -64,7 +64,7 @@ pub(super) enum Term {
 
 impl Term {
     /// What the term multiplies its deltas by, or takes as it is.
-    fn inputs(self) -> impl Iterator<Item = View> {
+    pub(super) fn inputs(self) -> impl Iterator<Item = View> {
         let [first, second] = match self {
             Term::Outer { x0, x1, .. } => [x0, x1],
             Term::OuterF16 { x0, x1, .. } => [x0, Some(x1)],
@@ -75,8 +75,13 @@ impl Term {
         first.into_iter().chain(second)
     }
 
+    /// All that the term is made of.
+    pub(super) fn operands(self) -> impl Iterator<Item = View> {
+        std::iter::once(self.delta()).chain(self.inputs())
+    }
+
     /// What the term sums.
-    fn delta(self) -> View {
+    pub(super) fn delta(self) -> View {
         match self {
             Term::Outer { delta, .. } | Term::OuterF16 { delta, .. } | Term::Column(delta) => {
                 delta.values
@@ -204,7 +209,7 @@ impl Lowering<'_> {
     }
 
     /// Adds a term onto `grad`.
-    fn accumulate(&mut self, term: GradTerm, grad: View) {
+    pub(super) fn accumulate(&mut self, term: GradTerm, grad: View) {
         match term.term {
             Term::Outer {
                 delta,
@@ -277,14 +282,19 @@ impl Lowering<'_> {
     /// Checks, then the update of every parameter of the bucket.
     pub(super) fn update(&mut self) {
         let terms = std::mem::take(&mut self.terms);
+        let moved = self.moved();
+        match self.setting.train {
+            Train::Step => return self.commit(moved, &terms),
+            Train::Fused if self.setting.sums => return self.update_by_sums(moved, &terms),
+            Train::None | Train::Fused | Train::Held => {}
+        }
         self.phase = Phase::Check;
         self.check_terms(&terms);
-        let moved = self.moved();
         let norm = self.global_norm(&moved, &terms);
         self.phase = Phase::Update;
         self.clip(norm);
         match self.setting.train {
-            Train::None => {}
+            Train::None | Train::Step => {}
             Train::Held => {
                 for param in moved {
                     self.node = self.param_name(param);
@@ -360,10 +370,8 @@ impl Lowering<'_> {
                 checked.push(self.held_grad(param));
             }
         } else {
-            for view in terms.iter().flat_map(|term| {
-                // An input counts as well: infinite times a delta of zero is no number.
-                std::iter::once(term.term.delta()).chain(term.term.inputs())
-            }) {
+            // An input counts as well: infinite times a delta of zero is no number.
+            for view in terms.iter().flat_map(|term| term.term.operands()) {
                 if !checked.contains(&view) {
                     checked.push(view);
                 }
@@ -379,7 +387,7 @@ impl Lowering<'_> {
     }
 
     /// The gradient is formed part by part and applied; parts without a term have gradient zero.
-    fn update_by_rows(&mut self, param: usize, terms: &[GradTerm]) {
+    pub(super) fn update_by_rows(&mut self, param: usize, terms: &[GradTerm]) {
         let mut done = 0;
         let mut parts = 0..;
         let mut part = || parts.next().unwrap_or_default();
@@ -510,7 +518,14 @@ impl Lowering<'_> {
         );
     }
 
-    fn apply(&mut self, param: usize, offset: usize, len: usize, grad: Option<View>, part: u32) {
+    pub(super) fn apply(
+        &mut self,
+        param: usize,
+        offset: usize,
+        len: usize,
+        grad: Option<View>,
+        part: u32,
+    ) {
         let (w, m) = self.weight_and_state(param, offset, len);
         self.call(Kernel::Apply, &[grad, Some(w), m], &[param as u32, part]);
     }

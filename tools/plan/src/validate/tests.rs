@@ -438,6 +438,8 @@ fn lowered(train: Train) -> Code {
         inputs_need_grad: true,
         clip_global_norm: None,
         saved: Saved::F32,
+        keep_outputs: true,
+        sums: false,
     };
     lower(&net, &shapes, &setting, true).expect("lowered")
 }

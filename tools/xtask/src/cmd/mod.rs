@@ -3,5 +3,6 @@
 pub mod bench;
 pub mod cost;
 pub mod demo;
+pub mod memory;
 pub mod setup;
 pub mod test;

@@ -1,0 +1,43 @@
+//! What a call costs: multiply-and-adds of its products. Elementwise work is not counted.
+
+use tinpail::plan::Kernel;
+
+use crate::ir::Instr;
+
+/// The products of one call.
+pub fn macs(instr: &Instr) -> u64 {
+    let len = |at: usize| instr.operands[at].map_or(0, |view| view.len as u64);
+    let int = |at: usize| u64::from(instr.ints[at]);
+    // Rows of deltas are strided: their number follows from the rows of the inputs.
+    let rows = |len: u64, width: u64| len.checked_div(width).unwrap_or(0);
+    match instr.kernel {
+        Kernel::DenseForward => len(3) * int(0),
+        Kernel::DenseBackwardData => len(2) * int(1),
+        Kernel::DenseGrad | Kernel::DenseUpdate => rows(len(1) + len(2), int(0)) * int(0) * int(1),
+        Kernel::ConvolutionForward => len(3) * taps(instr),
+        Kernel::ConvolutionBackwardData | Kernel::ConvolutionGrad | Kernel::ConvolutionUpdate => {
+            len(0) * taps(instr)
+        }
+        Kernel::RnnForward => recurrent(len(0), int(0), int(1), int(2), 1),
+        Kernel::LstmForward => recurrent(len(0), int(0), int(1), int(2), 4),
+        Kernel::GruForward => recurrent(len(0), int(0), int(1), int(2), 3),
+        Kernel::RnnBackward => len(1) * int(2),
+        Kernel::LstmBackward => len(1) * 4 * int(2),
+        Kernel::GruBackward => len(1) * 3 * int(2),
+        _ => 0,
+    }
+}
+
+/// C/G times the window.
+fn taps(instr: &Instr) -> u64 {
+    [0, 5, 11]
+        .iter()
+        .map(|at| u64::from(instr.ints[*at]))
+        .product()
+}
+
+/// Every step's product with its input and with the state before it.
+fn recurrent(x_len: u64, batch: u64, inputs: u64, hidden: u64, gates: u64) -> u64 {
+    let steps = x_len.checked_div(batch * inputs).unwrap_or(0);
+    steps * batch * gates * hidden * (inputs + hidden)
+}
