@@ -2,9 +2,12 @@
 //! and the copy is no call any more. Lowering writes every in-place operator as copy and call, so this is
 //! also what makes operators work in place and concatenations free.
 
+use std::collections::BTreeSet;
+
 use tinpail::plan::Kernel;
 
 use crate::ir::{BufId, Code, Instr, Storage, View};
+use crate::live::{lives, profile};
 
 /// Where each buffer lies: a place in another one, or a place of its own.
 #[derive(Clone, Debug)]
@@ -40,9 +43,49 @@ impl Aliases {
 
 /// Elides every copy that can be elided.
 pub fn elide(code: &Code) -> Aliases {
+    elide_but(code, &BTreeSet::new())
+}
+
+/// Elides the copies that can be elided, but for those that would raise the peak: a value that becomes part of a larger
+/// buffer has it live from then on.
+pub fn elide_where_free(code: &Code) -> Aliases {
+    let peak = |aliases: &Aliases| {
+        let profile = profile(&lives(code, aliases));
+        profile.into_iter().max().unwrap_or(0)
+    };
+    let mut best = elide(code);
+    let mut least = peak(&best);
+    let mut kept: BTreeSet<usize> = BTreeSet::new();
+    let into_part = |(at, instr): (usize, &Instr)| match instr.operands.as_slice() {
+        [Some(_), Some(to)] if best.is_elided(instr) => (to.len < code.buf(*to).len).then_some(at),
+        _ => None,
+    };
+    let parts: Vec<usize> = code
+        .instrs
+        .iter()
+        .enumerate()
+        .filter_map(into_part)
+        .collect();
+    for at in parts.into_iter().take(MOST_TRIED) {
+        kept.insert(at);
+        let other = elide_but(code, &kept);
+        let its = peak(&other);
+        if its < least {
+            (best, least) = (other, its);
+        } else {
+            kept.remove(&at);
+        }
+    }
+    best
+}
+
+/// Copies that are tried to be left as they are.
+const MOST_TRIED: usize = 64;
+
+fn elide_but(code: &Code, kept: &BTreeSet<usize>) -> Aliases {
     let mut aliases = Aliases::none(code);
     for (at, instr) in code.instrs.iter().enumerate() {
-        if instr.kernel != Kernel::Copy {
+        if instr.kernel != Kernel::Copy || kept.contains(&at) {
             continue;
         }
         let [Some(from), Some(to)] = instr.operands.as_slice() else {
@@ -179,6 +222,30 @@ mod tests {
             ],
         );
         assert!(!elided(&twice, 1) && elided(&twice, 2));
+    }
+
+    /// A small value that is made early, a large one that is gone before the small one becomes part of another.
+    #[test]
+    fn a_part_that_would_raise_the_peak() {
+        use Kernel::{Copy, Fill, Scalar};
+        let early = |large: usize| {
+            code(
+                &[4, large, 12],
+                &[
+                    (Fill, &[all(0)]),
+                    (Fill, &[part(1, 0, large)]),
+                    (Scalar, &[part(1, 0, large)]),
+                    (Copy, &[all(0), part(2, 0, 4)]),
+                    (Fill, &[part(2, 4, 8)]),
+                ],
+            )
+        };
+        let elided = |large: usize| {
+            let code = early(large);
+            elide_where_free(&code).is_elided(&code.instrs[3])
+        };
+        assert!(!elided(20) && elided(2));
+        assert!(elide(&early(20)).is_elided(&early(20).instrs[3]));
     }
 
     #[test]

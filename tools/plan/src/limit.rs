@@ -26,6 +26,8 @@ pub struct Choice {
     /// Buffers that are made again.
     pub dropped: usize,
     pub code: Code,
+    /// The program that keeps them.
+    pub keeping: Code,
     /// Multiply-and-adds of a step, and what the plain program takes.
     pub macs: u64,
     pub plain_macs: u64,
@@ -70,13 +72,14 @@ pub fn choices(variants: Vec<Variant>, limit: usize) -> Vec<Choice> {
         }
     }
     let mut found: Vec<Choice> = searches
-        .iter()
+        .into_iter()
         .filter_map(|search| {
-            let best = search.best()?;
+            let best = search.best?;
             Some(Choice {
                 steps: search.variant.steps,
                 dropped: best.dropped.len(),
                 code: recompute(&search.variant.code, &best.dropped)?,
+                keeping: search.variant.code,
                 macs: best.macs,
                 plain_macs,
                 live: best.live,

@@ -13,6 +13,11 @@
 //! | something that outlives the step is gone at the end, of this bucket or of another | [`Broken::Lost`] |
 //! | a buffer outside of the arena is written | [`Broken::ReadOnly`] |
 //! | the tables make another call, or name another space, port or length | [`Broken::Table`] |
+//! | a program that makes values again leaves others than the plain one (see [`same`]) | [`Broken::Value`] |
+
+mod same;
+
+pub use same::same;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -65,6 +70,9 @@ pub enum Broken {
         call: usize,
         what: String,
     },
+    Value {
+        buffer: String,
+    },
 }
 
 impl fmt::Display for Broken {
@@ -99,6 +107,7 @@ impl fmt::Display for Broken {
                 write!(f, "call {call} writes {buffer}, which is not in the arena")
             }
             Broken::Table { call, what } => write!(f, "the tables at call {call}: {what}"),
+            Broken::Value { buffer } => write!(f, "{buffer} ends as something else"),
         }
     }
 }

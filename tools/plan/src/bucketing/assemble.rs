@@ -606,6 +606,8 @@ impl<F> Maker<'_, F> {
     }
 
     fn chosen(&self, choice: Choice) -> Result<Draft, Error> {
+        let same = validate::same(&choice.keeping, &choice.code);
+        same.map_err(|broken| Error::Invalid(broken.to_string()))?;
         Ok(Draft {
             recomputed: Some(Recomputed {
                 buffers: choice.dropped,
@@ -690,7 +692,7 @@ impl<F> Maker<'_, F> {
     /// Places a program's buffers.
     fn draft(&self, code: Code) -> Result<Draft, Error> {
         let aliases = if self.config.share_memory {
-            alias::elide(&code)
+            alias::elide_where_free(&code)
         } else {
             Aliases::none(&code)
         };

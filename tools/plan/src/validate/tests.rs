@@ -1,11 +1,11 @@
 //! Every rule broken once by hand; and real programs with wrong offsets, against a second opinion.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tinpail::plan::{Access, Kernel, Train};
 
-use super::{Broken, Located, Placed};
+use super::{Broken, Located, Placed, same};
 use crate::alias;
 use crate::bucketing::Saved;
 use crate::fuse::fuse;
@@ -13,6 +13,7 @@ use crate::infer::infer;
 use crate::ir::{Buf, BufId, Code, Instr, Phase, Storage, View};
 use crate::lower::{Role, Setting, lower};
 use crate::place::{Item, place};
+use crate::recompute::{recompute, saved};
 use crate::symbol::{FullyConnected, Mode, Net, Op, Rnn, SoftmaxOutput, Symbols};
 
 const P: usize = 0;
@@ -396,6 +397,8 @@ fn computed(code: &Code, offsets: &[Option<usize>], len: usize) -> Vec<u64> {
         .collect()
 }
 
+const TRAINS: [Train; 3] = [Train::Fused, Train::Held, Train::Step];
+
 /// A recurrent classifier with a carried state, batch 2: what it is made of, forward to update.
 fn lowered(train: Train) -> Code {
     let mut s = Symbols::new();
@@ -511,7 +514,7 @@ fn placed(code: &Code) -> (Vec<Option<usize>>, usize) {
 /// Every transient buffer at every offset: whatever the validator lets pass computes the same.
 #[test]
 fn what_passes_computes_the_same() {
-    for train in [Train::Fused, Train::Held] {
+    for train in TRAINS {
         let code = lowered(train);
         let (own, own_len) = apart(&code);
         assert_eq!(validate(&code, &own, own_len), Ok(()));
@@ -549,7 +552,7 @@ fn what_passes_computes_the_same() {
 /// its own.
 #[test]
 fn orders_that_pass_compute_the_same() {
-    for train in [Train::Fused, Train::Held] {
+    for train in TRAINS {
         let code = lowered(train);
         let (offsets, len) = placed(&code);
         let (own, own_len) = apart(&code);
@@ -570,4 +573,70 @@ fn orders_that_pass_compute_the_same() {
         }
         assert!(refused > 5, "{refused}");
     }
+}
+
+/// Every set of what can be dropped: the program that makes it again is valid, computes the same, and is refused where a
+/// call of it is missing or comes too late, unless that does no harm.
+#[test]
+fn what_is_made_again_is_what_was_kept() {
+    for train in TRAINS {
+        let code = lowered(train);
+        let saved = saved(&code);
+        assert!(saved.len() > 2, "{saved:?}");
+        for set in 0..1u32 << saved.len() {
+            let members = saved.iter().enumerate();
+            let dropped = members.filter(|(at, _)| set >> at & 1 == 1);
+            let dropped: BTreeSet<usize> = dropped.map(|(_, buf)| *buf).collect();
+            let again = recompute(&code, &dropped).expect("no weight has moved");
+            assert_eq!(same(&code, &again), Ok(()), "{train:?}, {dropped:?}");
+            let (offsets, len) = placed(&again);
+            assert_eq!(validate(&again, &offsets, len), Ok(()), "{train:?}");
+            assert_eq!(dropped.is_empty(), again.instrs.len() == code.instrs.len());
+        }
+        let all: BTreeSet<usize> = saved.into_iter().collect();
+        let again = recompute(&code, &all).expect("no weight has moved");
+        let repeated = |instr: &Instr| {
+            let mut views = instr.operands.iter().flatten();
+            views.any(|view| again.buf(*view).name.ends_with(".again"))
+        };
+        let valid = |code: &Code| {
+            let (offsets, len) = apart(code);
+            same(&again, code).and_then(|()| validate(code, &offsets, len))
+        };
+        let mut refused = 0;
+        for at in 0..again.instrs.len() {
+            if !repeated(&again.instrs[at]) {
+                continue;
+            }
+            let mut without = again.clone();
+            without.instrs.remove(at);
+            assert!(valid(&without).is_err(), "{train:?}: without call {at}");
+            let mut last = again.clone();
+            let late = last.instrs.remove(at);
+            last.instrs.push(late);
+            refused += usize::from(valid(&last).is_err());
+        }
+        assert!(refused > 3, "{refused}");
+    }
+}
+
+/// The same calls with another integer, operand or order of operands.
+#[test]
+fn other_values_are_told_apart() {
+    let code = lowered(Train::Step);
+    assert_eq!(same(&code, &code), Ok(()));
+    let mut told = 0;
+    for at in 0..code.instrs.len() {
+        let mut other = code.clone();
+        let Some(int) = other.instrs[at].ints.first_mut() else {
+            continue;
+        };
+        *int += 1;
+        assert!(same(&code, &other).is_err(), "call {at}");
+        told += 1;
+    }
+    assert!(told > 10, "{told}");
+    let mut fewer = code.clone();
+    fewer.outputs.pop();
+    assert!(same(&code, &fewer).is_err());
 }
