@@ -143,10 +143,10 @@ fn a_smaller_limit_costs_more_products() {
 /// Each bucket is a matter of its own.
 #[test]
 fn a_bucket_that_fits_is_left_alone() {
-    let free = Bucketing::new(lstm).bucket_keys([8, 40]);
+    let free = Bucketing::new(lstm).bucket_keys([8, 80]);
     let free = free.train(Train::Step);
     let plain = free.plan().expect("a plan");
-    let limit = persistent(&plain) + 30_000;
+    let limit = persistent(&plain) + 40_000;
     let file = free.ram_limit_bytes(limit).plan().expect("a plan");
     let recomputed: Vec<bool> = (file.report.buckets.iter())
         .map(|own| {

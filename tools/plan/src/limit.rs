@@ -13,6 +13,7 @@ use crate::macs::macs;
 use crate::recompute::{recompute, saved};
 
 /// A way to lower the network.
+#[derive(Clone)]
 pub struct Variant {
     /// Steps of a segment; none: recurrent layers are whole.
     pub steps: Option<usize>,

@@ -147,7 +147,11 @@ impl<'c> Pass<'c> {
     fn forward(&mut self) {
         let instrs = self.code.instrs.iter().enumerate();
         for (at, instr) in instrs.take_while(|(_, instr)| instr.phase == Phase::Forward) {
-            let mapped = instr.operands.iter().map(|view| self.kept_part(*view));
+            let mapped = instr.operands.iter().zip(instr.kernel.accesses());
+            let mapped = mapped.map(|(view, access)| match access {
+                Access::Read => self.kept_part(*view),
+                _ => *view,
+            });
             let mapped = Instr {
                 operands: mapped.collect(),
                 ..instr.clone()
@@ -233,7 +237,10 @@ impl<'c> Pass<'c> {
             };
             self.out.instrs.push(mapped);
         }
-        self.standing.extend(fresh);
+        // A value that stands stays where it is: it may have become a delta since.
+        for (buf, again) in fresh {
+            self.standing.entry(buf).or_insert(again);
+        }
         Some(())
     }
 
@@ -253,11 +260,16 @@ impl<'c> Pass<'c> {
     }
 
     fn push(&mut self, instr: &Instr) {
-        let mapped = instr.operands.iter().map(|view| {
-            let kept = self.kept_part(*view);
-            match kept == *view {
-                true => view.map(|view| self.now(view)),
-                false => kept,
+        let mapped = instr.operands.iter().zip(instr.kernel.accesses());
+        let mapped = mapped.map(|(view, access)| {
+            let view = (*view)?;
+            // What has been written over since is no longer what the part was kept of.
+            let now = self.standing.get(&view.buf.0);
+            let changed = now.is_some_and(|buf| self.changed.contains(buf));
+            let kept = self.kept_part(Some(view)).filter(|kept| *kept != view);
+            match kept {
+                Some(kept) if *access == Access::Read && !changed => Some(kept),
+                _ => Some(self.now(view)),
             }
         });
         let mapped = Instr {

@@ -538,18 +538,19 @@ impl<F> Maker<'_, F> {
             train = narrow(&train, &which);
         }
         let train = self.draft(train)?;
-        let limit = self
-            .config
-            .ram_limit_bytes
-            .filter(|_| self.config.share_memory);
-        let limit = limit.map(|bytes| (bytes / 4).saturating_sub(self.persistent.len as usize));
-        match limit {
-            Some(limit) if train.peak > limit => {
+        match self.transient_limit() {
+            Some(limit) if train.peak > limit && self.config.share_memory => {
                 let train = self.within(limit, bucket, &setting, train)?;
                 Ok([Some(infer), Some(train)])
             }
             _ => Ok([Some(infer), Some(train)]),
         }
+    }
+
+    /// Elements that `ram_limit_bytes` leaves to the transient part.
+    fn transient_limit(&self) -> Option<usize> {
+        let limit = self.config.ram_limit_bytes?;
+        Some((limit / 4).saturating_sub(self.persistent.len as usize))
     }
 
     /// The cheapest training program found whose transient part takes at most `limit` elements, or the smallest.
@@ -593,13 +594,17 @@ impl<F> Maker<'_, F> {
             });
         }
         let mut best = plain;
-        for choice in limit::choices(variants, limit) {
-            let draft = self.chosen(choice)?;
-            if draft.peak < best.peak {
-                best = draft;
-            }
-            if best.peak <= limit {
-                break;
+        // Where nothing is found for the limit, the search for the smallest may still come below it.
+        let smallest = (limit > 0).then_some(0);
+        for goal in std::iter::once(limit).chain(smallest) {
+            for choice in limit::choices(variants.clone(), goal) {
+                let draft = self.chosen(choice)?;
+                if draft.peak < best.peak {
+                    best = draft;
+                }
+                if best.peak <= limit {
+                    return Ok(best);
+                }
             }
         }
         Ok(best)
@@ -733,7 +738,11 @@ impl<F> Maker<'_, F> {
             if !stacks.is_empty() {
                 let (peak, places) = stack::place(&draft.lives, &stacks, limit);
                 let (stacked_offsets, stacked) = self.roll(&draft, &places)?;
-                let may_grow = self.config.roll == Roll::Fully;
+                let may_grow = match (self.config.roll, self.transient_limit()) {
+                    (Roll::Fully, None) => true,
+                    (Roll::Fully, Some(granted)) => peak <= granted,
+                    _ => false,
+                };
                 if (peak <= limit || may_grow) && rows(&stacked) < rows(&loose) {
                     (offsets, loose) = (stacked_offsets, stacked);
                     (draft.peak, draft.places) = (peak, places);

@@ -119,8 +119,8 @@ pub enum Roll {
     Off,
     /// Where the arena stays as small as it is without.
     Free,
-    /// Also where the arena grows: the offsets of all time steps must be evenly spaced for that. The plan's bytes then do
-    /// not depend on the number of steps.
+    /// Also where the arena grows, up to [`Bucketing::ram_limit_bytes`]: the offsets of all time steps must be evenly spaced
+    /// for that. The plan's bytes then do not depend on the number of steps.
     Fully,
 }
 
