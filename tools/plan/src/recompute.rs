@@ -237,9 +237,12 @@ impl<'c> Pass<'c> {
             };
             self.out.instrs.push(mapped);
         }
-        // A value that stands stays where it is: it may have become a delta since.
+        // From here on what was made again is read, so that what was kept ends; but not where that has become a delta.
         for (buf, again) in fresh {
-            self.standing.entry(buf).or_insert(again);
+            let now = self.standing.get(&buf);
+            if !now.is_some_and(|now| self.changed.contains(now)) {
+                self.standing.insert(buf, again);
+            }
         }
         Some(())
     }
