@@ -54,14 +54,33 @@ fn dot(x: &[f32], w: &[f32]) -> f32 {
 
 /// Four of [`dot`], so that x is read once for the four.
 fn dot_four(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
-    let (mut s0, mut s1, mut s2, mut s3) = (0.0, 0.0, 0.0, 0.0);
+    let (x, x_last) = x.as_chunks::<4>();
+    let (w0, w0_last) = w0.as_chunks::<4>();
+    let (w1, w1_last) = w1.as_chunks::<4>();
+    let (w2, w2_last) = w2.as_chunks::<4>();
+    let (w3, w3_last) = w3.as_chunks::<4>();
+    let mut s = [0.0; 4];
     for ((((x, w0), w1), w2), w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
-        s0 += x * w0;
-        s1 += x * w1;
-        s2 += x * w2;
-        s3 += x * w3;
+        let [s0, s1, s2, s3] = s;
+        s = [
+            four_more(s0, x, w0),
+            four_more(s1, x, w1),
+            four_more(s2, x, w2),
+            four_more(s3, x, w3),
+        ];
     }
-    [s0, s1, s2, s3]
+    let last = x_last.iter().zip(w0_last).zip(w1_last).zip(w2_last);
+    for ((((x, w0), w1), w2), w3) in last.zip(w3_last) {
+        let [s0, s1, s2, s3] = s;
+        s = [s0 + x * w0, s1 + x * w1, s2 + x * w2, s3 + x * w3];
+    }
+    s
+}
+
+/// sum + x\[0\] w\[0\] + .. + x\[3\] w\[3\]
+#[inline(always)]
+fn four_more(sum: f32, [x0, x1, x2, x3]: &[f32; 4], [w0, w1, w2, w3]: &[f32; 4]) -> f32 {
+    sum + x0 * w0 + x1 * w1 + x2 * w2 + x3 * w3
 }
 
 /// y += f\[0\] w\[0\] + f\[1\] w\[1\] + ..., row after row of w.
@@ -97,9 +116,24 @@ pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
 }
 
 /// Four of [`axpy`] after each other, so that y is read and written once for the four.
-fn axpy_four([a0, a1, a2, a3]: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
+fn axpy_four(a: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
+    let (x0, x0_last) = x0.as_chunks::<4>();
+    let (x1, x1_last) = x1.as_chunks::<4>();
+    let (x2, x2_last) = x2.as_chunks::<4>();
+    let (x3, x3_last) = x3.as_chunks::<4>();
+    let (y, y_last) = y.as_chunks_mut::<4>();
     for ((((y, x0), x1), x2), x3) in y.iter_mut().zip(x0).zip(x1).zip(x2).zip(x3) {
-        *y = *y + a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3;
+        let [y0, y1, y2, y3] = *y;
+        *y = [
+            four_more(y0, &a, &[x0[0], x1[0], x2[0], x3[0]]),
+            four_more(y1, &a, &[x0[1], x1[1], x2[1], x3[1]]),
+            four_more(y2, &a, &[x0[2], x1[2], x2[2], x3[2]]),
+            four_more(y3, &a, &[x0[3], x1[3], x2[3], x3[3]]),
+        ];
+    }
+    let last = x0_last.iter().zip(x1_last).zip(x2_last).zip(x3_last);
+    for (y, (((x0, x1), x2), x3)) in y_last.iter_mut().zip(last) {
+        *y = four_more(*y, &a, &[*x0, *x1, *x2, *x3]);
     }
 }
 
@@ -109,22 +143,80 @@ pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize,
     if !outer.fits(sum.len(), stride, width) {
         return;
     }
-    for o in 0..outer.outputs {
-        let from = o.saturating_mul(stride);
-        let Some(sum) = sum.get_mut(from..from.saturating_add(width)) else {
-            return;
+    let mut sums = strided_mut(sum, 0, stride, width).take(outer.outputs);
+    let mut o = 0;
+    while let Some(first) = sums.next() {
+        match sums.next() {
+            Some(second) => outer_rows(outer, o, [first, second], width, add),
+            None => outer_rows(outer, o, [first], width, add),
+        }
+        o = o.saturating_add(2);
+    }
+}
+
+/// The sums of `O` outputs from `o` on, four columns of each at a time: they stay in registers over all rows.
+fn outer_rows<const O: usize>(
+    outer: Outer<'_>,
+    o: usize,
+    mut sums: [&mut [f32]; O],
+    width: usize,
+    add: bool,
+) {
+    let mut column = 0;
+    while width.saturating_sub(column) >= 4 {
+        outer_tile::<O, 4>(outer, o, column, &mut sums, add);
+        column = column.saturating_add(4);
+    }
+    while column < width {
+        outer_tile::<O, 1>(outer, o, column, &mut sums, add);
+        column = column.saturating_add(1);
+    }
+}
+
+/// `W` columns of the sums of `O` outputs.
+#[inline(always)]
+fn outer_tile<const O: usize, const W: usize>(
+    outer: Outer<'_>,
+    o: usize,
+    column: usize,
+    sums: &mut [&mut [f32]; O],
+    add: bool,
+) {
+    let mut tile = [[0.0; W]; O];
+    let mut here = sums.each_mut().map(|sum| {
+        let rest = sum.get_mut(column..).unwrap_or(&mut []);
+        rest.first_chunk_mut::<W>()
+    });
+    if add {
+        for (tile, here) in tile.iter_mut().zip(here.iter().flatten()) {
+            *tile = **here;
+        }
+    }
+    let delta = Strided {
+        values: outer.delta.values,
+        first: o,
+        stride: outer.delta.stride,
+    };
+    let mut deltas = delta.rows(O);
+    for (of, rows) in [(outer.x, outer.x_rows), (outer.more, outer.more_rows)] {
+        let of = Strided {
+            values: of.values,
+            first: column,
+            stride: of.stride,
         };
-        if !add {
-            sum.fill(0.0);
+        for (x, delta) in of.rows(W).take(rows).zip(&mut deltas) {
+            let (Some(x), Some(delta)) = (x.first_chunk::<W>(), delta.first_chunk::<O>()) else {
+                return;
+            };
+            for (tile, delta) in tile.iter_mut().zip(delta) {
+                for (sum, x) in tile.iter_mut().zip(x) {
+                    *sum += delta * x;
+                }
+            }
         }
-        let delta = |r: usize| outer.delta.row(r, outer.outputs).get(o).copied();
-        for r in 0..outer.x_rows {
-            axpy(delta(r).unwrap_or(0.0), outer.x.row(r, width), sum);
-        }
-        for r in 0..outer.more_rows {
-            let delta = delta(outer.x_rows.saturating_add(r)).unwrap_or(0.0);
-            axpy(delta, outer.more.row(r, width), sum);
-        }
+    }
+    for (here, tile) in here.iter_mut().flatten().zip(tile) {
+        **here = tile;
     }
 }
 
