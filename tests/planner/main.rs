@@ -9,6 +9,7 @@ mod file;
 mod graph;
 mod limit;
 mod optimizer;
+mod order;
 mod placement;
 mod random;
 mod refused;

@@ -28,6 +28,7 @@ mod live;
 mod lower;
 mod macs;
 mod narrow;
+mod order;
 pub mod place;
 pub mod plan_file;
 mod ports;

@@ -19,6 +19,7 @@ use crate::limit::{self, Choice, Variant};
 use crate::live::lives;
 use crate::lower::{Setting, lower, norms};
 use crate::narrow::{candidates, narrow};
+use crate::order::order;
 use crate::place::{Item, Placement, largest_live_sum, place};
 use crate::plan_file::{
     BucketNames, BucketReport, Named, PlanBuf, PlanFile, ProgramReport, Recomputed, Report,
@@ -695,7 +696,13 @@ impl<F> Maker<'_, F> {
     }
 
     /// Places a program's buffers.
-    fn draft(&self, code: Code) -> Result<Draft, Error> {
+    fn draft(&self, mut code: Code) -> Result<Draft, Error> {
+        let ordered = self.config.share_memory.then(|| order(&code)).flatten();
+        if let Some(ordered) = ordered {
+            let same = validate::same(&code, &ordered);
+            same.map_err(|broken| Error::Invalid(broken.to_string()))?;
+            code = ordered;
+        }
         let aliases = if self.config.share_memory {
             alias::elide_where_free(&code)
         } else {
