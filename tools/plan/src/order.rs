@@ -8,7 +8,7 @@
 //!
 //! The search looks at a number of orders, never at a clock, so that builds repeat.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use tinpail::plan::Access;
@@ -175,81 +175,19 @@ impl<'c> Search<'c> {
         order
     }
 
-    /// Call by call the one that makes the least live: what it is the first to use, less what it is the last to use.
+    /// Segment by segment, see [`List`].
     fn greedy(&mut self, calls: &Range<usize>) {
-        let own = self.list(calls, &self.deps.before, &self.deps.after, |at| at);
+        let own = List::new(self.code, calls, &self.deps.before, &self.deps.after).order();
         let order = self.with(calls, own);
         self.look(order);
     }
 
     /// As [`Self::greedy`], from the last call to the first.
     fn greedy_from_the_end(&mut self, calls: &Range<usize>) {
-        let last = |at: usize| usize::MAX - at;
-        let mut own = self.list(calls, &self.deps.after, &self.deps.before, last);
+        let mut own = List::new(self.code, calls, &self.deps.after, &self.deps.before).order();
         own.reverse();
         let order = self.with(calls, own);
         self.look(order);
-    }
-
-    fn list(
-        &self,
-        calls: &Range<usize>,
-        before: &[BTreeSet<usize>],
-        after: &[BTreeSet<usize>],
-        tie: impl Fn(usize) -> usize,
-    ) -> Vec<usize> {
-        let used = |at: usize| {
-            let views = self.code.instrs[at].operands.iter().flatten();
-            let own = views.filter(|view| self.code.buf(**view).storage == Storage::Transient);
-            own.map(|view| view.buf.0).collect::<BTreeSet<usize>>()
-        };
-        let mut uses = vec![0usize; self.code.bufs.len()];
-        for buf in calls.clone().flat_map(&used) {
-            uses[buf] += 1;
-        }
-        let elsewhere: BTreeSet<usize> = (0..self.code.instrs.len())
-            .filter(|at| !calls.contains(at))
-            .flat_map(&used)
-            .chain(self.code.pinned().map(|view| view.buf.0))
-            .collect();
-        let mut alive: BTreeSet<usize> = BTreeSet::new();
-        let mut waiting: Vec<usize> = vec![0; self.code.instrs.len()];
-        for at in calls.clone() {
-            waiting[at] = before[at].len();
-        }
-        let mut ready: BTreeSet<usize> = calls.clone().filter(|at| waiting[*at] == 0).collect();
-        let mut own = Vec::new();
-        while !ready.is_empty() {
-            let gain = |at: &usize| {
-                let mut more = 0i64;
-                for buf in used(*at) {
-                    let len = self.code.bufs[buf].len as i64;
-                    if !alive.contains(&buf) {
-                        more += len;
-                    }
-                    if uses[buf] == 1 && !elsewhere.contains(&buf) {
-                        more -= len;
-                    }
-                }
-                (more, tie(*at))
-            };
-            let Some(at) = ready.iter().copied().min_by_key(gain) else {
-                break;
-            };
-            ready.remove(&at);
-            for buf in used(at) {
-                uses[buf] -= 1;
-                alive.insert(buf);
-            }
-            for next in &after[at] {
-                waiting[*next] -= 1;
-                if waiting[*next] == 0 {
-                    ready.insert(*next);
-                }
-            }
-            own.push(at);
-        }
-        own
     }
 
     /// One call at a time as early or as late as it can be, as long as that makes less live.
@@ -286,6 +224,149 @@ impl<'c> Search<'c> {
             }
         }
     }
+}
+
+/// Calls of a segment that is looked at.
+const SEGMENT: usize = 24;
+
+/// List scheduling by segments. A segment is a ready call and those that become ready by it, up to where it leaves the least
+/// alive. Those that leave no more than they found come first, the one that needs the least beside it before the others; then
+/// the one that needs most beyond what it leaves: the rule of J. W. H. Liu, "An application of generalized tree pebbling to sparse
+/// matrix factorization", 1987, which is optimal for trees.
+struct List<'a> {
+    code: &'a Code,
+    after: &'a [BTreeSet<usize>],
+    /// The transient buffers of each call.
+    used: BTreeMap<usize, BTreeSet<usize>>,
+    /// Buffers that something else uses as well.
+    elsewhere: BTreeSet<usize>,
+    ready: BTreeSet<usize>,
+    state: State,
+}
+
+#[derive(Clone)]
+struct State {
+    /// Calls to come that use a buffer.
+    uses: BTreeMap<usize, usize>,
+    alive: BTreeSet<usize>,
+    /// Calls that a call waits for.
+    waiting: BTreeMap<usize, usize>,
+}
+
+/// What a segment needs at most and leaves, in elements beyond what was alive.
+struct Segment {
+    calls: Vec<usize>,
+    most: i64,
+    left: i64,
+}
+
+impl<'a> List<'a> {
+    fn new(
+        code: &'a Code,
+        calls: &Range<usize>,
+        before: &[BTreeSet<usize>],
+        after: &'a [BTreeSet<usize>],
+    ) -> Self {
+        let used = |at: usize| -> BTreeSet<usize> {
+            let views = code.instrs[at].operands.iter().flatten();
+            let own = views.filter(|view| code.buf(**view).storage == Storage::Transient);
+            own.map(|view| view.buf.0).collect()
+        };
+        let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
+        for buf in calls.clone().flat_map(used) {
+            *uses.entry(buf).or_default() += 1;
+        }
+        let others = (0..code.instrs.len()).filter(|at| !calls.contains(at));
+        let pinned = code.pinned().map(|view| view.buf.0);
+        let waiting: BTreeMap<usize, usize> =
+            calls.clone().map(|at| (at, before[at].len())).collect();
+        let ready = waiting.iter().filter(|(_, count)| **count == 0);
+        List {
+            code,
+            after,
+            used: calls.clone().map(|at| (at, used(at))).collect(),
+            elsewhere: others.flat_map(used).chain(pinned).collect(),
+            ready: ready.map(|(at, _)| *at).collect(),
+            state: State {
+                uses,
+                alive: BTreeSet::new(),
+                waiting,
+            },
+        }
+    }
+
+    fn order(mut self) -> Vec<usize> {
+        let mut order = Vec::new();
+        loop {
+            let segments = self.ready.iter().map(|at| self.segment(*at));
+            let rank = |segment: &Segment| match segment.left <= 0 {
+                true => (false, segment.most),
+                false => (true, segment.left - segment.most),
+            };
+            let Some(best) = segments.min_by_key(rank) else {
+                return order;
+            };
+            for at in best.calls {
+                self.ready.remove(&at);
+                let freed = run(&mut self.state, &self.used[&at], &self.after[at]);
+                self.ready.extend(freed);
+                order.push(at);
+            }
+        }
+    }
+
+    fn segment(&self, first: usize) -> Segment {
+        let mut state = self.state.clone();
+        let (mut alive, mut most) = (0i64, 0i64);
+        let mut calls = Vec::new();
+        let mut best: Option<Segment> = None;
+        let mut next = Some(first);
+        while let Some(at) = next {
+            let len = |buf: &usize| self.code.bufs[*buf].len as i64;
+            let used = &self.used[&at];
+            alive += used.difference(&state.alive).map(len).sum::<i64>();
+            most = most.max(alive);
+            let ready = run(&mut state, used, &self.after[at]);
+            let ended = used
+                .iter()
+                .filter(|buf| state.uses[buf] == 0 && !self.elsewhere.contains(buf));
+            alive -= ended.map(len).sum::<i64>();
+            calls.push(at);
+            if best.as_ref().is_none_or(|best| alive < best.left) {
+                best = Some(Segment {
+                    calls: calls.clone(),
+                    most,
+                    left: alive,
+                });
+            }
+            next = ready.first().copied().filter(|_| calls.len() < SEGMENT);
+        }
+        best.unwrap_or(Segment {
+            calls: vec![first],
+            most,
+            left: alive,
+        })
+    }
+}
+
+/// Runs a call that uses these buffers; the calls that become ready by it.
+fn run(state: &mut State, used: &BTreeSet<usize>, after: &BTreeSet<usize>) -> Vec<usize> {
+    for buf in used {
+        state.alive.insert(*buf);
+        if let Some(uses) = state.uses.get_mut(buf) {
+            *uses -= 1;
+        }
+    }
+    let mut ready = Vec::new();
+    for at in after {
+        if let Some(waiting) = state.waiting.get_mut(at) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                ready.push(*at);
+            }
+        }
+    }
+    ready
 }
 
 #[cfg(test)]
