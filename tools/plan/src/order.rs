@@ -17,13 +17,16 @@ use crate::alias;
 use crate::ir::{Code, Instr, Phase, Storage};
 use crate::live::{lives, profile};
 
-/// Orders that are looked at for a program, and calls of all of them together.
+/// Orders that are looked at for a program; with many calls fewer, because looking takes the square of their number.
 const ORDERS: usize = 300;
-const CALLS: usize = 60_000;
+const PAIRS: usize = 4_000_000;
 
 /// `code` with its calls in the order of the smallest peak found; `None` where that is not below the peak of the order that it
 /// has.
 pub fn order(code: &Code) -> Option<Code> {
+    if budget(code) < 3 {
+        return None;
+    }
     let mut search = Search::new(code);
     for phase in [Phase::Forward, Phase::Backward] {
         let calls = search.range(phase);
@@ -39,6 +42,11 @@ pub fn order(code: &Code) -> Option<Code> {
     }
     let found = search.code(&search.best.order);
     (peak(&found) < peak(code)).then_some(found)
+}
+
+fn budget(code: &Code) -> usize {
+    let calls = code.instrs.len();
+    ORDERS.min(PAIRS / (calls * calls).max(1))
 }
 
 fn peak(code: &Code) -> usize {
@@ -130,7 +138,7 @@ impl<'c> Search<'c> {
                 order: (0..count).collect(),
                 rank: (usize::MAX, usize::MAX),
             },
-            left: ORDERS.min(CALLS / count.max(1)),
+            left: budget(code),
         };
         search.look((0..count).collect());
         search
@@ -241,11 +249,6 @@ struct List<'a> {
     /// Buffers that something else uses as well.
     elsewhere: BTreeSet<usize>,
     ready: BTreeSet<usize>,
-    state: State,
-}
-
-#[derive(Clone)]
-struct State {
     /// Calls to come that use a buffer.
     uses: BTreeMap<usize, usize>,
     alive: BTreeSet<usize>,
@@ -287,11 +290,9 @@ impl<'a> List<'a> {
             used: calls.clone().map(|at| (at, used(at))).collect(),
             elsewhere: others.flat_map(used).chain(pinned).collect(),
             ready: ready.map(|(at, _)| *at).collect(),
-            state: State {
-                uses,
-                alive: BTreeSet::new(),
-                waiting,
-            },
+            uses,
+            alive: BTreeSet::new(),
+            waiting,
         }
     }
 
@@ -307,66 +308,79 @@ impl<'a> List<'a> {
                 return order;
             };
             for at in best.calls {
-                self.ready.remove(&at);
-                let freed = run(&mut self.state, &self.used[&at], &self.after[at]);
-                self.ready.extend(freed);
+                self.run(at);
                 order.push(at);
             }
         }
     }
 
     fn segment(&self, first: usize) -> Segment {
-        let mut state = self.state.clone();
         let (mut alive, mut most) = (0i64, 0i64);
+        // How often the segment has used a buffer, and run what a call waits for.
+        let mut used_here: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut ran_here: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut segment = Segment {
+            calls: Vec::new(),
+            most: 0,
+            left: i64::MAX,
+        };
         let mut calls = Vec::new();
-        let mut best: Option<Segment> = None;
         let mut next = Some(first);
         while let Some(at) = next {
-            let len = |buf: &usize| self.code.bufs[*buf].len as i64;
-            let used = &self.used[&at];
-            alive += used.difference(&state.alive).map(len).sum::<i64>();
+            let len = |buf: usize| self.code.bufs[buf].len as i64;
+            let mut ended = 0;
+            for buf in &self.used[&at] {
+                let count = used_here.entry(*buf).or_default();
+                if *count == 0 && !self.alive.contains(buf) {
+                    alive += len(*buf);
+                }
+                *count += 1;
+                if *count == self.uses[buf] && !self.elsewhere.contains(buf) {
+                    ended += len(*buf);
+                }
+            }
             most = most.max(alive);
-            let ready = run(&mut state, used, &self.after[at]);
-            let ended = used
-                .iter()
-                .filter(|buf| state.uses[buf] == 0 && !self.elsewhere.contains(buf));
-            alive -= ended.map(len).sum::<i64>();
+            alive -= ended;
             calls.push(at);
-            if best.as_ref().is_none_or(|best| alive < best.left) {
-                best = Some(Segment {
+            if alive < segment.left {
+                segment = Segment {
                     calls: calls.clone(),
                     most,
                     left: alive,
-                });
+                };
             }
-            next = ready.first().copied().filter(|_| calls.len() < SEGMENT);
+            next = None;
+            for after in &self.after[at] {
+                let ran = ran_here.entry(*after).or_default();
+                *ran += 1;
+                if Some(&*ran) == self.waiting.get(after) && next.is_none() {
+                    next = Some(*after);
+                }
+            }
+            if calls.len() == SEGMENT {
+                next = None;
+            }
         }
-        best.unwrap_or(Segment {
-            calls: vec![first],
-            most,
-            left: alive,
-        })
+        segment
     }
-}
 
-/// Runs a call that uses these buffers; the calls that become ready by it.
-fn run(state: &mut State, used: &BTreeSet<usize>, after: &BTreeSet<usize>) -> Vec<usize> {
-    for buf in used {
-        state.alive.insert(*buf);
-        if let Some(uses) = state.uses.get_mut(buf) {
-            *uses -= 1;
+    fn run(&mut self, at: usize) {
+        self.ready.remove(&at);
+        for buf in &self.used[&at] {
+            self.alive.insert(*buf);
+            if let Some(uses) = self.uses.get_mut(buf) {
+                *uses -= 1;
+            }
         }
-    }
-    let mut ready = Vec::new();
-    for at in after {
-        if let Some(waiting) = state.waiting.get_mut(at) {
-            *waiting -= 1;
-            if *waiting == 0 {
-                ready.push(*at);
+        for after in &self.after[at] {
+            if let Some(waiting) = self.waiting.get_mut(after) {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    self.ready.insert(*after);
+                }
             }
         }
     }
-    ready
 }
 
 #[cfg(test)]
