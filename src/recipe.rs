@@ -1,19 +1,20 @@
 //! The numeric recipe: what a plan fixes about arithmetic, so that the host computes the device's bits.
 //!
-//! | choice | `exact`, version 1 |
+//! | choice | `exact`, version 2 |
 //! | --- | --- |
 //! | products | one sequential sum in index order from +0, separate multiply and add |
 //! | bias | added after the sum; input and hidden products are two sums, each with its bias, then added |
 //! | dW | rows in time order (t ascending, then the batch), onto zero or the held gradient |
 //! | subnormals | kept |
-//! | exp, tanh, ln, sqrt, expm1, erf | [`Math`]: libm (pinned version) or micromath |
+//! | exp, tanh, sigmoid | [`Math`]: [`own`](crate::math::own) (version 1: libm's, sigmoid by exp) or micromath |
+//! | ln, sqrt, expm1, erf | [`Math`]: libm (pinned version) or micromath |
 
 use serde::{Deserialize, Serialize};
 
 use crate::math::Math;
 
 /// The version of the table above. Another order of sums anywhere is another version.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The recipe of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,8 +39,8 @@ impl Act {
 pub fn forward(y: &mut [f32], act: Act, math: Math) {
     match act {
         Act::Relu => each(y, relu),
-        Act::Sigmoid => each(y, |x| math.sigmoid(x)),
-        Act::Tanh => each(y, |x| math.tanh(x)),
+        Act::Sigmoid => math.sigmoid_all(y),
+        Act::Tanh => math.tanh_all(y),
         Act::Softrelu => each(y, |x| softrelu(x, math)),
         Act::Softsign => each(y, |x| x / (1.0 + abs(x))),
     }

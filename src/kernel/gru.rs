@@ -100,11 +100,14 @@ pub(super) fn cell_forward(
     let Some([r, z, n, q]) = four_mut(gates, hidden) else {
         return;
     };
-    for ((((r, z), n), q), h) in r.iter_mut().zip(z).zip(n).zip(q).zip(h) {
-        *r = math.sigmoid(*r);
-        *z = math.sigmoid(*z);
-        *n = math.tanh(*n + *r * *q);
-        *h = (1.0 - *z) * *n + *z * *h;
+    math.sigmoid_all(r);
+    math.sigmoid_all(z);
+    for ((n, r), q) in n.iter_mut().zip(r.iter()).zip(q.iter()) {
+        *n += r * q;
+    }
+    math.tanh_all(n);
+    for ((h, z), n) in h.iter_mut().zip(z.iter()).zip(n.iter()) {
+        *h = (1.0 - z) * n + z * *h;
     }
 }
 

@@ -11,9 +11,9 @@
 
 use super::activation::{sigmoid_slope, tanh_slope};
 use super::dense::Dense;
-use super::elementwise::add_assign;
+use super::elementwise::{add_assign, assign};
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
-use super::rows::{four_mut, rows, rows_mut};
+use super::rows::{four_mut, groups, groups_mut, rows, rows_mut};
 use crate::math::Math;
 
 /// The operands of [`forward`]; the sizes of `gates`, `c` and `h` as [`Keep`] says.
@@ -90,13 +90,23 @@ pub(super) fn cell_forward(
     let Some([i, f, g, o]) = four_mut(gates, hidden) else {
         return;
     };
-    for (((((i, f), g), o), c), h) in i.iter_mut().zip(f).zip(g).zip(o).zip(c).zip(h) {
-        *i = math.sigmoid(*i);
-        *f = math.sigmoid(*f);
-        *g = math.tanh(*g);
-        *o = math.sigmoid(*o);
-        *c = *f * *c + *i * *g;
-        *h = *o * math.tanh(*c);
+    math.sigmoid_all(i);
+    math.sigmoid_all(f);
+    math.tanh_all(g);
+    math.sigmoid_all(o);
+    let cells = i
+        .iter()
+        .zip(f.iter())
+        .zip(g.iter())
+        .zip(c)
+        .zip(h.iter_mut());
+    for ((((i, f), g), c), h) in cells {
+        *c = f * *c + i * g;
+        *h = *c;
+    }
+    math.tanh_all(h);
+    for (h, o) in h.iter_mut().zip(o.iter()) {
+        *h *= o;
     }
 }
 
@@ -173,20 +183,34 @@ fn cell_backward(
     let Some([i, f, g, o]) = four_mut(gates, hidden) else {
         return;
     };
-    let mut c_before = c_before.iter();
-    for ((((((i, f), g), o), c), dh), dc) in
-        i.iter_mut().zip(f).zip(g).zip(o).zip(c).zip(dh).zip(dc)
+    let mut tile = [0.0; TILE];
+    for ((o, c), (dh, dc)) in groups_mut(o, TILE)
+        .zip(groups(c, TILE))
+        .zip(groups(dh, TILE).zip(groups_mut(dc, TILE)))
     {
+        let Some(t) = tile.get_mut(..c.len()) else {
+            return;
+        };
+        assign(t, c);
+        math.tanh_all(t);
+        for (((o, t), dh), dc) in o.iter_mut().zip(t.iter()).zip(dh).zip(dc) {
+            *dc += *dh * *o * tanh_slope(*t);
+            *o = *dh * t * sigmoid_slope(*o);
+        }
+    }
+    let mut c_before = c_before.iter();
+    for (((i, f), g), dc) in i.iter_mut().zip(f).zip(g).zip(dc) {
         let c_before = c_before.next().copied().unwrap_or(0.0);
-        let t = math.tanh(*c);
-        let now = *dc + *dh * *o * tanh_slope(t);
+        let now = *dc;
         let (di, df, dg) = (
             now * *g * sigmoid_slope(*i),
             now * c_before * sigmoid_slope(*f),
             now * *i * tanh_slope(*g),
         );
         *dc = now * *f;
-        *o = *dh * t * sigmoid_slope(*o);
         (*i, *f, *g) = (di, df, dg);
     }
 }
+
+/// Cells whose tanh(c) is formed at a time.
+const TILE: usize = 32;

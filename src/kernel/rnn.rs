@@ -5,9 +5,9 @@
 //! Fixed order: the two products as in [`super::recurrent`]. Steps backward from the last; in each, all sequences
 //! of the batch in turn.
 
-use super::activation::{relu, relu_slope, tanh_slope};
+use super::activation::{self, Act, relu_slope, tanh_slope};
 use super::dense::Dense;
-use super::elementwise::add_assign;
+use super::elementwise::{add_assign, assign};
 use super::recurrent::{Dims, Keep, Running, Weights};
 use super::rows::{rows, rows_mut};
 use crate::math::Math;
@@ -77,12 +77,12 @@ pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
         for (x, h) in rows(x, inputs).zip(rows_mut(h, hidden)) {
             input.row(x, wi, bi, sums, false);
             state.row(if known { h } else { &[] }, wh, bh, sums, true);
-            for (h, sum) in h.iter_mut().zip(sums.iter()) {
-                *h = match mode {
-                    Mode::Relu => relu(*sum),
-                    Mode::Tanh => math.tanh(*sum),
-                };
-            }
+            assign(h, sums);
+            let act = match mode {
+                Mode::Relu => Act::Relu,
+                Mode::Tanh => Act::Tanh,
+            };
+            activation::forward(h, act, math);
         }
     }
 }

@@ -222,9 +222,12 @@ fn softmax(y: &mut [f32], math: Math) {
     let max = y
         .iter()
         .fold(f32::NEG_INFINITY, |max, y| if *y > max { *y } else { max });
-    let mut sum = 0.0;
     for y in y.iter_mut() {
-        *y = math.exp(*y - max);
+        *y -= max;
+    }
+    math.exp_all(y);
+    let mut sum = 0.0;
+    for y in y.iter() {
         sum += *y;
     }
     for y in y {

@@ -5,9 +5,7 @@ use crate::math::Math;
 
 /// y = e^y. Its gradient is dy y, by the output.
 pub fn exp(y: &mut [f32], math: Math) {
-    for y in y {
-        *y = math.exp(*y);
-    }
+    math.exp_all(y);
 }
 
 /// y = ln y. Its gradient is dy / x, by the input.

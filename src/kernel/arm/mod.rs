@@ -4,9 +4,11 @@
 //! loads serves as many multiplications as the 32 registers hold.
 //!
 //! With `kernel/riscv` the only place of unsafe code. Each function checks its slices first and is safe to call with any; its twin is
-//! the function of the same name in [`portable`](super::blas::portable).
+//! the function of the same name in [`portable`](super::blas::portable), of those in `gates` that of [`own`](crate::math).
 
 mod finite;
+#[cfg(feature = "libm")]
+mod gates;
 mod gemm;
 mod gemv;
 mod outer;
@@ -15,6 +17,8 @@ mod text;
 mod window;
 
 pub use finite::all_finite;
+#[cfg(feature = "libm")]
+pub use gates::{sigmoid_all, tanh_all};
 pub use gemm::gemm;
 pub use gemv::{gemv, gemv_transposed};
 pub use outer::{outer_momentum, outer_plain, outer_sum};

@@ -13,7 +13,7 @@
 //! Row r of the deltas begins at 4H r, behind all that is stored of the rows before it: backward goes from the last row
 //! to the first, and no row overwrites what an earlier one needs. Forward computes each row's gates in the last 4H words.
 
-use super::{halves, halves_mut, narrow_all, narrow_within, widen, widen_within, words};
+use super::{halves, halves_mut, narrow_all, narrow_within, widen, widen_all, widen_within, words};
 use crate::kernel::activation::{sigmoid_slope, tanh_slope};
 use crate::kernel::dense::Dense;
 use crate::kernel::elementwise::add_assign;
@@ -192,11 +192,14 @@ impl Cell<'_> {
         let own = halves(below.get(stored..)?);
         let o = own.get(hidden.saturating_mul(3)..)?;
         let c = own.get(hidden.saturating_mul(4)..)?;
-        for ((((delta, o), c), dh), dc) in plane.iter_mut().zip(o).zip(c).zip(dh).zip(dc.iter_mut())
-        {
-            let (o, t) = (widen(*o), self.math.tanh(widen(*c)));
-            *dc += *dh * o * tanh_slope(t);
-            *delta = *dh * t * sigmoid_slope(o);
+        let plane = plane.get_mut(..hidden)?;
+        widen_all(plane, c);
+        self.math.tanh_all(plane);
+        for (((t, o), dh), dc) in plane.iter_mut().zip(o).zip(dh).zip(dc.iter_mut()) {
+            let o = widen(*o);
+            *dc += *dh * o * tanh_slope(*t);
+            *t *= *dh;
+            *t *= sigmoid_slope(o);
         }
         widen_within(gates, stored, deltas, hidden.saturating_mul(3));
         let (below, own) = gates.split_at_mut_checked(deltas)?;

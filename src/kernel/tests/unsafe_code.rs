@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// Every file of the crate that may have it.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "kernel/arm/finite.rs",
+    "kernel/arm/gates.rs",
     "kernel/arm/gemm.rs",
     "kernel/arm/gemv.rs",
     "kernel/arm/outer.rs",

@@ -1,0 +1,225 @@
+//! The loops of [`own`](crate::math::own): four values a turn, two side by side, so that no result is needed by the very next instruction. 2^k is made
+//! by a conversion to a fixed-point number of 23 fraction bits, which is the exponent moved to its place.
+
+use super::text::fpu;
+use crate::math::own::{DROP, LIFT, LN2, PER_LN2, ROUND, SERIES, SIGMOID, TANH};
+
+/// What a loop keeps in s18 to s31.
+#[repr(C)]
+struct Constants {
+    high: f32,
+    low: f32,
+    per_ln2: f32,
+    round: f32,
+    /// What the number with k in its lowest bits is larger by than 2^k's exponent.
+    exponent: f32,
+    ln2: [f32; 2],
+    series: [f32; 5],
+    drop: f32,
+    one: f32,
+}
+
+static OF_SIGMOID: Constants = Constants {
+    high: SIGMOID[1],
+    low: SIGMOID[0],
+    per_ln2: PER_LN2,
+    round: ROUND,
+    exponent: ROUND - (127 + LIFT) as f32,
+    ln2: LN2,
+    series: SERIES,
+    drop: DROP,
+    one: 1.0,
+};
+
+static OF_TANH: Constants = Constants {
+    high: TANH,
+    low: -TANH,
+    per_ln2: 2.0 * PER_LN2,
+    round: ROUND,
+    exponent: ROUND - 127.0,
+    ln2: LN2,
+    series: SERIES,
+    drop: 1.0,
+    one: 1.0,
+};
+
+/// See [`own::sigmoid_all`](crate::math::own::sigmoid_all).
+#[inline(never)]
+pub fn sigmoid_all(values: &mut [f32]) {
+    each_four(values, sigmoid_fours);
+}
+
+/// See [`own::tanh_all`](crate::math::own::tanh_all).
+#[inline(never)]
+pub fn tanh_all(values: &mut [f32]) {
+    each_four(values, tanh_fours);
+}
+
+/// The values that are left over go through a tile of their own.
+#[inline(always)]
+fn each_four(values: &mut [f32], fours: fn(&mut [[f32; 4]])) {
+    let (tiles, last) = values.as_chunks_mut::<4>();
+    if !tiles.is_empty() {
+        fours(tiles);
+    }
+    if !last.is_empty() {
+        let mut tile = [0.0; 4];
+        for (to, from) in tile.iter_mut().zip(last.iter()) {
+            *to = *from;
+        }
+        fours(core::slice::from_mut(&mut tile));
+        for (to, from) in last.iter_mut().zip(tile) {
+            *to = from;
+        }
+    }
+}
+
+/// The same operation for some registers: to, from, from.
+macro_rules! each {
+    ($op:literal: $($to:literal $a:literal $b:literal),*) => {
+        concat!($("v", $op, ".f32 s", $to, ", s", $a, ", s", $b, "\n",)*)
+    };
+}
+
+/// Where `x` is greater (`gt`) or less (`mi`) than the constant, it becomes that; NaN is neither.
+macro_rules! limit {
+    ($($x:literal $when:literal $constant:literal),*) => {
+        concat!($(
+            "vcmp.f32 s", $x, ", s", $constant, "\n",
+            "vmrs APSR_nzcv, fpscr\n",
+            "it ", $when, "\n",
+            "vmov", $when, ".f32 s", $x, ", s", $constant, "\n",
+        )*)
+    };
+}
+
+/// k of x in s6 and s7, 2^k in s4 and s5 by its exponent.
+macro_rules! power {
+    ($x:literal, $y:literal) => {
+        concat!(
+            each!("mul": 4 $x 20, 5 $y 20),
+            each!("add": 4 4 21, 5 5 21),
+            each!("sub": 6 4 21, 7 5 21),
+            each!("sub": 4 4 22, 5 5 22),
+            "vcvt.u32.f32 s4, s4, #23\n",
+            "vcvt.u32.f32 s5, s5, #23\n",
+        )
+    };
+}
+
+/// m of k ln 2 - x in s12 and s13.
+macro_rules! minus_one {
+    ($x:literal, $y:literal) => {
+        concat!(
+            each!("mul": 8 6 23, 9 7 23),
+            each!("mul": 6 6 24, 7 7 24),
+            each!("sub": 8 8 $x, 9 9 $y),
+            each!("add": 8 8 6, 9 9 7),
+            each!("mul": 10 8 8, 11 9 9),
+            each!("mul": 12 8 26, 13 9 26),
+            each!("mul": 14 8 28, 15 9 28),
+            each!("mul": 16 10 29, 17 11 29),
+            each!("add": 14 14 27, 15 15 27),
+            each!("add": 12 12 25, 13 13 25),
+            each!("add": 14 14 16, 15 15 17),
+            each!("mul": 14 14 10, 15 15 11),
+            each!("add": 12 12 14, 13 13 15),
+            each!("mul": 12 12 10, 13 13 11),
+            each!("add": 12 12 8, 13 13 9),
+        )
+    };
+}
+
+/// Two values of `own::sigmoid`.
+macro_rules! sigmoid {
+    ($x:literal, $y:literal) => {
+        concat!(
+            limit!($x "gt" 18, $y "gt" 18, $x "mi" 19, $y "mi" 19),
+            power!($x, $y),
+            each!("mul": 4 4 30, 5 5 30),
+            minus_one!($x, $y),
+            each!("add": 6 4 31, 7 5 31),
+            each!("sub": 8 6 31, 9 7 31),
+            each!("sub": 8 4 8, 9 5 9),
+            each!("add": 12 12 8, 13 13 9),
+            each!("add": 6 6 12, 7 7 13),
+            each!("div": $x 4 6, $y 5 7),
+        )
+    };
+}
+
+/// Two values of `own::tanh`, whose bits are in core registers as well.
+macro_rules! tanh {
+    ($x:literal $x_bits:literal, $y:literal $y_bits:literal) => {
+        concat!(
+            "vabs.f32 s", $x, ", s", $x, "\n",
+            "vabs.f32 s", $y, ", s", $y, "\n",
+            limit!($x "gt" 18, $y "gt" 18),
+            power!($x, $y),
+            each!("add": $x $x $x, $y $y $y),
+            minus_one!($x, $y),
+            each!("sub": 6 4 31, 7 5 31),
+            each!("add": 8 4 31, 9 5 31),
+            each!("sub": 6 6 12, 7 7 13),
+            each!("add": 8 8 12, 9 9 13),
+            each!("div": $x 6 8, $y 7 9),
+            "cmp ", $x_bits, ", #0\n",
+            "it mi\n",
+            "vnegmi.f32 s", $x, ", s", $x, "\n",
+            "cmp ", $y_bits, ", #0\n",
+            "it mi\n",
+            "vnegmi.f32 s", $y, ", s", $y, "\n",
+        )
+    };
+}
+
+#[inline(never)]
+fn sigmoid_fours(tiles: &mut [[f32; 4]]) {
+    if tiles.is_empty() {
+        return;
+    }
+    // SAFETY: reads the constants and reads and writes the tiles, of which there is one at least.
+    unsafe {
+        fpu!(
+            "vldmia {constants}, {{s18-s31}}",
+            "2:",
+            "vldmia {x}, {{s0-s3}}",
+            sigmoid!(0, 1),
+            sigmoid!(2, 3),
+            "vstmia {x}!, {{s0-s3}}",
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            constants = in(reg) &OF_SIGMOID,
+            x = inout(reg) tiles.as_mut_ptr() => _,
+            n = inout(reg) tiles.len() => _,
+        );
+    }
+}
+
+#[inline(never)]
+fn tanh_fours(tiles: &mut [[f32; 4]]) {
+    if tiles.is_empty() {
+        return;
+    }
+    // SAFETY: as in `sigmoid_fours`.
+    unsafe {
+        fpu!(
+            "vldmia {constants}, {{s18-s31}}",
+            "2:",
+            "ldm {x}, {{r0-r3}}",
+            "vldmia {x}, {{s0-s3}}",
+            tanh!(0 "r0", 1 "r1"),
+            tanh!(2 "r2", 3 "r3"),
+            "vstmia {x}!, {{s0-s3}}",
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            constants = in(reg) &OF_TANH,
+            x = inout(reg) tiles.as_mut_ptr() => _,
+            n = inout(reg) tiles.len() => _,
+            out("r0") _,
+            out("r1") _,
+            out("r2") _,
+            out("r3") _,
+        );
+    }
+}
