@@ -343,10 +343,7 @@ mod tests {
     #[test]
     #[cfg(feature = "libm")]
     fn libm_is_within_its_bounds() {
-        check(
-            Math::Libm,
-            [8e-8, 1.1e-7, 9e-8, 4e-6, 6e-8, 1.2e-7, 1.2e-7],
-        );
+        check(Math::Libm, [8e-8, 1.1e-7, 9e-8, 4e-6, 6e-8, 1.2e-7, 1.2e-7]);
     }
 
     #[test]

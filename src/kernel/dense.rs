@@ -220,11 +220,26 @@ pub fn bias_grad(
     outputs: usize,
     db: &mut [f32], // [O]
 ) {
-    for row in delta.rows(outputs) {
-        for (db, delta) in db.iter_mut().zip(row) {
-            *db += *delta;
-        }
+    if let Some(db) = db.get_mut(..outputs) {
+        add_rows(delta, outputs, 0, db);
     }
+}
+
+/// sums += the columns of delta's rows from `first` on.
+fn add_rows(delta: Strided<'_>, outputs: usize, first: usize, sums: &mut [f32]) {
+    let values = delta.values.get(delta.first..).unwrap_or(&[]);
+    let Some(last) = values.len().checked_sub(outputs) else {
+        return;
+    };
+    let w = Matrix {
+        values: values.get(first..).unwrap_or(&[]),
+        stride: delta.stride,
+    };
+    let rows = last
+        .checked_div(delta.stride)
+        .unwrap_or(0)
+        .saturating_add(1);
+    blas::add_rows(rows, w, sums);
 }
 
 /// The gradient of [`bias_grad`], onto zeros, given to the optimizer as it is formed: the same bits.
@@ -246,11 +261,7 @@ pub fn bias_update<T: Optimizer>(
             return Ok(());
         };
         sums.fill(0.0);
-        for row in delta.rows(outputs) {
-            for (sum, delta) in sums.iter_mut().zip(row.get(at..).unwrap_or(&[])) {
-                *sum += delta;
-            }
-        }
+        add_rows(delta, outputs, at, sums);
         if !all_finite(sums) {
             return Err(Overflow);
         }

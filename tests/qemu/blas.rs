@@ -1,4 +1,4 @@
-//! The loops of `kernel::blas` that the target has (assembly on Arm with an FPU) against those in Rust: random sizes and values, equal to
+//! The loops of `kernel::blas` and of `math` that the target has (assembly on Arm with an FPU) against those in Rust: random sizes and values, equal to
 //! the last bit, with nothing written beyond the end. The checksums show that the boards agree as well.
 #![no_std]
 #![no_main]
@@ -6,6 +6,7 @@
 use board::println;
 use static_cell::ConstStaticCell;
 use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Tile, Window3, portable};
+use tinpail::math::{Math, own};
 
 board::entry!(run);
 
@@ -161,6 +162,17 @@ fn run() {
         portable::gemv_transposed(&io.b[..rows], w, &mut io.theirs[0][..columns]);
     });
 
+    check("add_rows", buffers, |check, io| {
+        let random = &mut check.random;
+        let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
+        let w = Matrix {
+            values: &io.a[..rows * (columns + gap) - gap],
+            stride: columns + gap,
+        };
+        blas::add_rows(rows, w, &mut io.ours[0][..columns]);
+        portable::add_rows(rows, w, &mut io.theirs[0][..columns]);
+    });
+
     check("outer_sum", buffers, |check, io| {
         let random = &mut check.random;
         let (first, more) = (random.below(4), 1 + random.below(20));
@@ -236,6 +248,19 @@ fn run() {
         check.same(blas::all_finite(values), portable::all_finite(values));
     });
 
+    // The functions' loops: values from their ranges, and any bits.
+    check("sigmoid_all", buffers, |check, io| {
+        let len = gates(check, io);
+        Math::Libm.sigmoid_all(&mut io.ours[0][..len]);
+        own::sigmoid_all(&mut io.theirs[0][..len]);
+    });
+
+    check("tanh_all", buffers, |check, io| {
+        let len = gates(check, io);
+        Math::Libm.tanh_all(&mut io.ours[0][..len]);
+        own::tanh_all(&mut io.theirs[0][..len]);
+    });
+
     check("window3", buffers, |check, io| {
         let random = &mut check.random;
         let (pad, height) = (random.below(2), 1 + random.below(4));
@@ -258,6 +283,20 @@ fn run() {
         blas::window3(window, &mut io.ours[0][..outputs]);
         portable::window3(window, &mut io.theirs[0][..outputs]);
     });
+}
+
+fn gates(check: &mut Check, io: &mut Buffers) -> usize {
+    let random = &mut check.random;
+    let len = random.below(41);
+    for at in 0..len {
+        let value = match random.below(4) {
+            0 => f32::from_bits(random.next() as u32),
+            1 => 120.0 * random.value(),
+            _ => 8.0 * random.value(),
+        };
+        (io.ours[0][at], io.theirs[0][at]) = (value, value);
+    }
+    len
 }
 
 fn tile(random: &mut Random) -> Tile {

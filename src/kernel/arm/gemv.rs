@@ -5,7 +5,7 @@ use core::ptr;
 use super::text::{add, fpu, mul, step_of_two, zero};
 use crate::kernel::blas::Matrix;
 
-/// What the sums of a tile become.
+/// What the sums of tiles become, and what each tile begins with.
 #[repr(C)]
 struct Store {
     y: *mut f32,
@@ -13,6 +13,10 @@ struct Store {
     bias: *const f32,
     /// Not 0 to add to `y`.
     add: usize,
+    /// Tiles of eight rows that are left.
+    tiles: usize,
+    x: *const f32,
+    inputs: usize,
 }
 
 /// See [`gemv`](crate::kernel::blas::portable::gemv).
@@ -33,20 +37,21 @@ pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: 
             b.as_ptr()
         },
         add: add.into(),
+        tiles: outputs / 8,
+        x: x.as_ptr(),
+        inputs,
     };
     let mut w = w.as_ptr();
-    let mut left = outputs;
+    let mut left = outputs % 8;
     // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y and b (if there is one), and each turn uses up one
     // row of w for each output that it writes.
     unsafe {
-        while left >= 8 {
-            w = eight(inputs, x.as_ptr(), w, &store);
-            store.next(8);
-            left -= 8;
+        if store.tiles > 0 {
+            w = eights(w, &mut store);
         }
         while left > 0 {
             w = one(inputs, x.as_ptr(), w, &store);
-            store.next(1);
+            store.next();
             left -= 1;
         }
     }
@@ -54,29 +59,32 @@ pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: 
 
 impl Store {
     /// # Safety
-    /// `by` outputs were left.
+    /// An output was left.
     #[inline(always)]
-    unsafe fn next(&mut self, by: usize) {
+    unsafe fn next(&mut self) {
         // SAFETY: the caller's.
         unsafe {
-            self.y = self.y.add(by);
+            self.y = self.y.add(1);
             if !self.bias.is_null() {
-                self.bias = self.bias.add(by);
+                self.bias = self.bias.add(1);
             }
         }
     }
 }
 
-/// Eight rows of w times x; gives the row after them.
+/// `tiles` > 0 times eight rows of w times x; gives the row after them, and moves `y` and `bias` behind theirs.
 ///
 /// # Safety
-/// `inputs` > 0 values at `x`, eight times as many at `w`, eight at `store`'s `y` and `bias`.
+/// `inputs` > 0 values at `x`; for each tile eight times as many at `w`, eight at `y` and `bias`.
 #[inline(always)]
-unsafe fn eight(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
+unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
+    let inputs = store.inputs;
     let mut end = w.wrapping_add(7 * inputs);
     // SAFETY: reads x and the eight rows to their ends, `inputs` values each, 8, 4 and 1 at a time; then bias and y, and writes y.
+    // Row 7 ends where the next tile begins.
     unsafe {
         fpu!(
+            "1:",
             zero!(0, 1, 2, 3, 4, 5, 6, 7),
             "subs {n}, {n}, #8",
             "blo 3f",
@@ -136,7 +144,8 @@ unsafe fn eight(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *
             "ldr {x}, [{store}]",
             "cmp {w0}, #0",
             "beq 7f",
-            "vldmia {w0}, {{s8-s15}}",
+            "vldmia {w0}!, {{s8-s15}}",
+            "str {w0}, [{store}, #4]",
             add!(0 += 8, 1 += 9, 2 += 10, 3 += 11, 4 += 12, 5 += 13, 6 += 14, 7 += 15),
             "7:",
             "cmp {n}, #0",
@@ -144,8 +153,25 @@ unsafe fn eight(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *
             "vldmia {x}, {{s8-s15}}",
             add!(0 += 8, 1 += 9, 2 += 10, 3 += 11, 4 += 12, 5 += 13, 6 += 14, 7 += 15),
             "8:",
-            "vstmia {x}, {{s0-s7}}",
-            x = inout(reg) x => _,
+            "vstmia {x}!, {{s0-s7}}",
+            "ldr {n}, [{store}, #12]",
+            "str {x}, [{store}]",
+            "subs {n}, {n}, #1",
+            "str {n}, [{store}, #12]",
+            "beq 9f",
+            "ldr {x}, [{store}, #16]",
+            "ldr {n}, [{store}, #20]",
+            "mov {w0}, {w7}",
+            "add {w1}, {w0}, {n}, lsl #2",
+            "add {w2}, {w1}, {n}, lsl #2",
+            "add {w3}, {w2}, {n}, lsl #2",
+            "add {w4}, {w3}, {n}, lsl #2",
+            "add {w5}, {w4}, {n}, lsl #2",
+            "add {w6}, {w5}, {n}, lsl #2",
+            "add {w7}, {w6}, {n}, lsl #2",
+            "b 1b",
+            "9:",
+            x = inout(reg) store.x => _,
             n = inout(reg) inputs => _,
             w0 = inout(reg) w => _,
             w1 = inout(reg) w.wrapping_add(inputs) => _,
@@ -155,13 +181,13 @@ unsafe fn eight(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *
             w5 = inout(reg) w.wrapping_add(5 * inputs) => _,
             w6 = inout(reg) w.wrapping_add(6 * inputs) => _,
             w7 = inout(reg) end,
-            store = in(reg) store,
+            store = in(reg) &mut *store,
         );
     }
     end
 }
 
-/// As [`eight`], one row.
+/// As [`eights`], one row; it moves nothing.
 ///
 /// # Safety
 /// `inputs` > 0 values at `x` and at `w`, one at `store`'s `y` and `bias`.

@@ -108,6 +108,19 @@ pub fn gemv_transposed(
     }
 }
 
+/// y += the first `rows` rows of w, one after the other.
+pub fn add_rows(rows: usize, w: Matrix<'_>, y: &mut [f32]) {
+    let width = y.len();
+    if !w.holds(rows, width) {
+        return;
+    }
+    for at in 0..rows {
+        for (y, w) in y.iter_mut().zip(w.row(at, width)) {
+            *y += *w;
+        }
+    }
+}
+
 /// y += a x
 pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {

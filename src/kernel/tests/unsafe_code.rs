@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// Every file of the crate that may have it.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "kernel/arm/finite.rs",
     "kernel/arm/gates.rs",
     "kernel/arm/gemm.rs",
     "kernel/arm/gemv.rs",
     "kernel/arm/outer.rs",
+    "kernel/arm/rows.rs",
     "kernel/arm/sgd.rs",
     "kernel/arm/window.rs",
 ];
