@@ -12,6 +12,7 @@
 //! left to right. Steps backward from the last; in each, all sequences of the batch in turn.
 
 use super::activation::{sigmoid_slope, tanh_slope};
+use super::blas;
 use super::dense::Dense;
 use super::elementwise::add_assign;
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
@@ -97,18 +98,15 @@ pub(super) fn cell_forward(
     gates: &mut [f32], // [4H] sums in, r, z, n activated out; q
     h: &mut [f32],     // [H] before in, after out
 ) {
+    if let Some(r_z) = gates.get_mut(..hidden.saturating_mul(2)) {
+        math.sigmoid_all(r_z);
+    }
     let Some([r, z, n, q]) = four_mut(gates, hidden) else {
         return;
     };
-    math.sigmoid_all(r);
-    math.sigmoid_all(z);
-    for ((n, r), q) in n.iter_mut().zip(r.iter()).zip(q.iter()) {
-        *n += r * q;
-    }
+    blas::gru_new(n, r, q);
     math.tanh_all(n);
-    for ((h, z), n) in h.iter_mut().zip(z.iter()).zip(n.iter()) {
-        *h = (1.0 - z) * n + z * *h;
-    }
+    blas::gru_state(h, z, n);
 }
 
 /// The operands of [`backward`], after a forward that kept all.

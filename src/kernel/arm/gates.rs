@@ -1,7 +1,7 @@
 //! The loops of [`own`](crate::math::own): four values a turn, two side by side, so that no result is needed by the very next instruction. 2^k is made
 //! by a conversion to a fixed-point number of 23 fraction bits, which is the exponent moved to its place.
 
-use super::text::fpu;
+use super::text::{each, fpu};
 use crate::math::own::{DROP, LIFT, LN2, PER_LN2, ROUND, SERIES, SIGMOID, TANH};
 
 /// What a loop keeps in s18 to s31.
@@ -72,13 +72,6 @@ fn each_four(values: &mut [f32], fours: fn(&mut [[f32; 4]])) {
             *to = from;
         }
     }
-}
-
-/// The same operation for some registers: to, from, from.
-macro_rules! each {
-    ($op:literal: $($to:literal $a:literal $b:literal),*) => {
-        concat!($("v", $op, ".f32 s", $to, ", s", $a, ", s", $b, "\n",)*)
-    };
 }
 
 /// Where `x` is greater (`gt`) or less (`mi`) than the constant, it becomes that; NaN is neither.

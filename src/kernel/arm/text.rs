@@ -32,6 +32,13 @@ macro_rules! mul {
     };
 }
 
+/// The same operation for some registers: to, from, from.
+macro_rules! each {
+    ($op:literal: $($to:literal $a:literal $b:literal),*) => {
+        concat!($("v", $op, ".f32 s", $to, ", s", $a, ", s", $b, "\n",)*)
+    };
+}
+
 /// One step of two sums: `a` and `b` become their products with `x` and join the sums.
 macro_rules! step_of_two {
     ($sum_a:literal, $sum_b:literal: $($a:literal $b:literal * $x:literal),*) => {
@@ -56,4 +63,4 @@ macro_rules! fpu {
     };
 }
 
-pub(super) use {add, fpu, mul, step_of_two, sub, zero};
+pub(super) use {add, each, fpu, mul, step_of_two, sub, zero};

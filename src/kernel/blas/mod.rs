@@ -1,5 +1,6 @@
 //! The loops that dense, recurrent and convolution layers spend their time in, under BLAS's names: products of a matrix and a
-//! vector, of matrices, sums of rows and of outer products, and the updates of plain SGD.
+//! vector, of matrices, sums of rows and of outer products, and the updates of plain SGD; and, named after their cells, what recurrent
+//! layers do besides products.
 //!
 //! Every function exists twice: [`portable`], in Rust, and on Arm cores with an FPU `kernel::arm`, in assembly. Both compute the same
 //! bits (NaN payloads aside), which tests/qemu/arm.rs checks on the device; the functions here are those of the target.
@@ -17,8 +18,8 @@ use super::arm as chosen;
 use portable as chosen;
 
 pub use chosen::{
-    add_rows, all_finite, gemm, gemv, gemv_transposed, outer_momentum, outer_plain, outer_sum,
-    sgd_momentum, sgd_plain, window3,
+    add_rows, all_finite, gemm, gemv, gemv_transposed, gru_new, gru_state, lstm_deltas, lstm_state,
+    outer_momentum, outer_plain, outer_sum, sgd_momentum, sgd_plain, window3,
 };
 
 /// Rows of a matrix, `stride` elements apart.

@@ -1,6 +1,7 @@
 //! In Rust: what every other version is held to.
 
 use super::{Matrix, Outer, Rates, Tile, Window3};
+use crate::kernel::activation::{sigmoid_slope, tanh_slope};
 use crate::kernel::finite::finite;
 use crate::kernel::rows::{Strided, rows, rows_mut, strided_mut};
 
@@ -305,6 +306,49 @@ pub fn sgd_plain(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
         }
     }
     ok
+}
+
+/// c = f c + i g, and a copy of it in h.
+pub fn lstm_state([i, f, g]: [&[f32]; 3], c: &mut [f32], h: &mut [f32]) {
+    for ((((i, f), g), c), h) in i.iter().zip(f).zip(g).zip(c).zip(h) {
+        *c = f * *c + i * g;
+        *h = *c;
+    }
+}
+
+/// The deltas of an LSTM's gates, by the formulas of [`lstm::backward`](crate::kernel::lstm::backward); t is tanh(c).
+pub fn lstm_deltas(
+    [c_before, t, dh]: [&[f32]; 3],
+    [i, f, g, o]: [&mut [f32]; 4], // activated in, deltas out
+    dc: &mut [f32],                // of this step in, of the one before out
+) {
+    let read = c_before.iter().zip(t).zip(dh);
+    let written = i.iter_mut().zip(f).zip(g).zip(o).zip(dc);
+    for (((c_before, t), dh), ((((i, f), g), o), dc)) in read.zip(written) {
+        let now = *dc + dh * *o * tanh_slope(*t);
+        let (di, df, dg) = (
+            now * *g * sigmoid_slope(*i),
+            now * c_before * sigmoid_slope(*f),
+            now * *i * tanh_slope(*g),
+        );
+        *dc = now * *f;
+        *o = dh * t * sigmoid_slope(*o);
+        (*i, *f, *g) = (di, df, dg);
+    }
+}
+
+/// n += r q: what a GRU's new value is the tanh of.
+pub fn gru_new(n: &mut [f32], r: &[f32], q: &[f32]) {
+    for ((n, r), q) in n.iter_mut().zip(r).zip(q) {
+        *n += r * q;
+    }
+}
+
+/// h = (1 - z) n + z h
+pub fn gru_state(h: &mut [f32], z: &[f32], n: &[f32]) {
+    for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
+        *h = (1.0 - z) * n + z * *h;
+    }
 }
 
 /// Whether every value is finite; true for none.
