@@ -25,7 +25,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `libm` (default) | exp, tanh, ln from libm: the exact recipe |
+//! | `libm` (default) | exp, tanh, sigmoid of tinpail's own, ln, sqrt, expm1, erf from libm: the exact recipe |
 //! | `micromath` | the same from micromath: smaller, with the errors stated in [`math`] |
 //! | `defmt` | `defmt::Format` on errors and small types |
 //! | `alloc` | owned results |

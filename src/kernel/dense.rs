@@ -11,6 +11,7 @@
 //! - db\[o\] = (the value present) + delta\[0,o\] + delta\[1,o\] + ...
 
 use super::blas::{self, Matrix, Outer, Tile};
+use super::elementwise::add_assign;
 use super::finite::all_finite;
 use super::rows::{Strided, rows_mut};
 use crate::optim::{Optimizer, Overflow, Update};
@@ -239,7 +240,11 @@ fn add_rows(delta: Strided<'_>, outputs: usize, first: usize, sums: &mut [f32]) 
         .checked_div(delta.stride)
         .unwrap_or(0)
         .saturating_add(1);
-    blas::add_rows(rows, w, sums);
+    if rows == 1 {
+        add_assign(sums, w.row(0, sums.len()));
+    } else {
+        blas::add_rows(rows, w, sums);
+    }
 }
 
 /// The gradient of [`bias_grad`], onto zeros, given to the optimizer as it is formed: the same bits.

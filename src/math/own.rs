@@ -253,12 +253,10 @@ mod tests {
         for (at, x) in x.iter_mut().enumerate() {
             *x = (at as f32 - 18.0) * 1.37;
         }
-        let loops: [(fn(&mut [f32]), fn(f32) -> f32); 3] =
-            [(exp_all, exp), (sigmoid_all, sigmoid), (tanh_all, tanh)];
-        for (all, one) in loops {
-            let mut y = x;
-            all(&mut y);
-            assert_eq!(y, x.map(one));
-        }
+        let [mut e, mut s, mut t] = [x; 3];
+        exp_all(&mut e);
+        sigmoid_all(&mut s);
+        tanh_all(&mut t);
+        assert_eq!([e, s, t], [x.map(exp), x.map(sigmoid), x.map(tanh)]);
     }
 }

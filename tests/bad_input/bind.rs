@@ -67,8 +67,10 @@ fn a_plan_that_contradicts_itself_is_refused() {
     for plan in &plans {
         refused(plan, len, blob.bytes(), BindError::Plan);
     }
-    let other_recipe = broken(&|plan| plan.recipe.version += 1);
-    refused(&other_recipe, len, blob.bytes(), BindError::Recipe);
+    for version in [1, tinpail::recipe::VERSION + 1] {
+        let other_recipe = broken(&|plan| plan.recipe.version = version);
+        refused(&other_recipe, len, blob.bytes(), BindError::Recipe);
+    }
     #[cfg(not(feature = "micromath"))]
     {
         let plan = broken(&|plan| plan.recipe.math = tinpail::recipe::MathKind::Micromath);
