@@ -240,6 +240,7 @@ fn add_rows(delta: Strided<'_>, outputs: usize, first: usize, sums: &mut [f32]) 
         .checked_div(delta.stride)
         .unwrap_or(0)
         .saturating_add(1);
+    // One row is not worth a call.
     if rows == 1 {
         add_assign(sums, w.row(0, sums.len()));
     } else {

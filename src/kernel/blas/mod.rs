@@ -3,7 +3,7 @@
 //! layers do besides products.
 //!
 //! Every function exists twice: [`portable`], in Rust, and on Arm cores with an FPU `kernel::arm`, in assembly. Both compute the same
-//! bits (NaN payloads aside), which tests/qemu/arm.rs checks on the device; the functions here are those of the target.
+//! bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the functions here are those of the target.
 //!
 //! K inputs, O outputs, R rows. A matrix is given with the distance of its rows where that is not its width. As all kernels they are
 //! total: with slices that are too short they do nothing, or less.
