@@ -46,6 +46,18 @@ pub struct NoBucket {
     pub buckets: usize,
 }
 
+/// A profiler cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ProfilerError {
+    #[error("{0}")]
+    Bucket(NoBucket),
+    /// Fewer rows than the plan has steps.
+    #[error("the plan has {needed} rows to profile, {found} were given")]
+    Rows { needed: usize, found: usize },
+}
+
 /// A batch does not fit its bucket. `port` is the position among the data, or among the labels (`side`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -12,7 +12,8 @@
 //!                                               [kernel] the arithmetic; [optim], [schedule] the update
 //!                                               [arena]  the memory; [error] what can be refused
 //!                                               [data], [metric], [callback]: what fit, score and
-//!                                               predict take; [init], [monitor]; beside them [codec]
+//!                                               predict take; [init], [monitor], [profiler]; beside
+//!                                               them [codec]
 //! ```
 //!
 //! A batch enters [`Session::forward`] (or [`BucketingModule::forward`] for inference), is checked against
@@ -60,6 +61,7 @@ pub mod module;
 pub mod monitor;
 pub mod optim;
 pub mod plan;
+pub mod profiler;
 pub mod recipe;
 pub mod schedule;
 

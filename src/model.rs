@@ -1,8 +1,9 @@
 //! What a planned network is to the module: its plan, and the kernels that it links.
 
 use crate::exec::{Args, Fault};
+use crate::monitor::Phase;
 use crate::optim::Optimizer;
-use crate::plan::{self, Kernel, Plan, PlanError, Storage};
+use crate::plan::{self, BucketIndex, Kernel, Plan, PlanError, Storage};
 
 /// A planned network.
 ///
@@ -27,6 +28,16 @@ pub trait Model {
         let _ = kernel;
         true
     }
+
+    /// A phase of a bucket begins: the module says so before it runs the calls, for a model that measures.
+    #[inline]
+    fn enter(&self, phase: Phase, bucket: BucketIndex) {
+        let _ = (phase, bucket);
+    }
+
+    /// The phase that began last is over, whatever came of it.
+    #[inline]
+    fn leave(&self) {}
 }
 
 /// A model whose plan is known to the compiler, so that an arena that is too small does not compile.

@@ -18,7 +18,7 @@ use core::cell::RefCell;
 use crate::exec::{Args, Fault};
 use crate::math::Math;
 use crate::model::Model;
-use crate::plan::{Access, Kernel, Plan, Rows, Space, Step};
+use crate::plan::{Access, BucketIndex, Kernel, Plan, Rows, Space, Step};
 
 /// Something that is shown what calls compute. Every `FnMut(Seen)` is one.
 pub trait Monitor {
@@ -55,6 +55,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order in which they run.
+    pub const ALL: [Phase; 4] = [Phase::Forward, Phase::Backward, Phase::Check, Phase::Update];
+
+    /// In one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::Forward => "forward",
+            Phase::Backward => "backward",
+            Phase::Check => "check",
+            Phase::Update => "update",
+        }
+    }
+
     /// Of a program's step, row `top`. Rows belong to one phase of their programs.
     fn of(plan: &Plan<'_>, top: usize) -> Option<Phase> {
         let holds = |rows: Rows| (usize::from(rows.start)..usize::from(rows.end)).contains(&top);
@@ -98,6 +111,18 @@ impl<M: Model, W: Monitor> Model for Monitored<'_, M, W> {
             show(&mut *monitor, args);
         }
         Ok(())
+    }
+
+    fn links(&self, kernel: Kernel) -> bool {
+        self.model.links(kernel)
+    }
+
+    fn enter(&self, phase: Phase, bucket: BucketIndex) {
+        self.model.enter(phase, bucket);
+    }
+
+    fn leave(&self) {
+        self.model.leave();
     }
 }
 

@@ -12,6 +12,7 @@ mod fit;
 mod monitored;
 mod outputs;
 mod params;
+mod profiled;
 mod session;
 mod storage;
 
@@ -31,6 +32,7 @@ use crate::error::{
 use crate::exec::{self, Context, Fault};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
+use crate::monitor::Phase;
 use crate::optim::Optimizer;
 use crate::plan::{
     BucketIndex, BucketPlan, Home, Param, ParamKind, Plan, Port, PortKind, Program, Rows, Train,
@@ -530,7 +532,9 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         let before = self.num_update;
         self.num_update = before.saturating_add(1);
         let program = self.train_program();
+        self.model.enter(Phase::Update, batch.bucket);
         let (done, begun) = self.run_from(program.update, batch, head_grads);
+        self.model.leave();
         self.stage = Stage::Left(batch.bucket);
         let error = match done {
             Ok(()) => {
@@ -626,14 +630,19 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             return Err(UpdateError::NoOptimizer);
         }
         let program = self.train_program();
-        match self.run(program.check, batch, head_grads) {
+        self.model.enter(Phase::Check, bucket);
+        let checked = self.run(program.check, batch, head_grads);
+        self.model.leave();
+        match checked {
             Ok(()) => {}
             Err(Fault::NotFinite) => return Err(UpdateError::NotFinite),
             Err(fault) => return Err(UpdateError::Fault(fault)),
         }
         self.num_update = self.num_update.saturating_add(1);
-        self.run(program.update, batch, head_grads)
-            .map_err(|fault| self.poison(fault))
+        self.model.enter(Phase::Update, bucket);
+        let updated = self.run(program.update, batch, head_grads);
+        self.model.leave();
+        updated.map_err(|fault| self.poison(fault))
     }
 
     /// The current bucket's training program.
@@ -646,6 +655,17 @@ impl<'a, M: Model> BucketingModule<'a, M> {
     }
 
     fn run_forward(&mut self, batch: &Batch<'_>, is_train: bool) -> Result<(), ForwardError> {
+        self.model.enter(Phase::Forward, batch.bucket);
+        let done = self.check_and_run_forward(batch, is_train);
+        self.model.leave();
+        done
+    }
+
+    fn check_and_run_forward(
+        &mut self,
+        batch: &Batch<'_>,
+        is_train: bool,
+    ) -> Result<(), ForwardError> {
         let plan = self.model.plan();
         let bucket = check_batch(&plan, batch, is_train).map_err(ForwardError::Batch)?;
         let program = plan.program(if is_train { bucket.train } else { bucket.infer });

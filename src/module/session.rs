@@ -6,6 +6,7 @@ use super::{Batch, BucketingModule, Stage};
 use crate::arena::Tensor;
 use crate::error::{BackwardError, ForwardError, StepError, UpdateError};
 use crate::model::Model;
+use crate::monitor::Phase;
 use crate::plan::Train;
 
 /// Training steps over a module. It borrows each batch from its forward to its update, for backward and
@@ -100,9 +101,10 @@ impl<'m, 'a, 'b, M: Model> Session<'m, 'a, 'b, M> {
         self.head_grads = out_grads;
         self.module.stage = Stage::Empty;
         self.module.graded = None;
-        self.module
-            .run(program.backward, &batch, out_grads)
-            .map_err(BackwardError::Fault)?;
+        self.module.model.enter(Phase::Backward, forward);
+        let done = self.module.run(program.backward, &batch, out_grads);
+        self.module.model.leave();
+        done.map_err(BackwardError::Fault)?;
         self.module.stage = Stage::Backwarded(forward);
         self.module.graded = held.then_some(forward);
         Ok(())

@@ -1,4 +1,4 @@
-//! The methods around a step: loops, callbacks, monitors, initial values, ways to bind.
+//! The methods around a step: loops, callbacks, monitors, profilers, initial values, ways to bind.
 
 mod bind;
 #[path = "../common/mod.rs"]
@@ -11,3 +11,4 @@ mod loops;
 mod monitor;
 mod net;
 mod params;
+mod profiler;

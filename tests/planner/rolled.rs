@@ -1,12 +1,18 @@
 //! Rolled plans: loops in place of repeated calls, the same bits, and tables whose size does not grow with the number
 //! of steps.
 
+use std::cell::RefCell;
+
+use tinpail::optim::Sgd;
+use tinpail::plan::PlanRows;
+use tinpail::profiler::{Profiler, Tally};
+use tinpail::{Batch, BucketIndex, BucketingModule, Loaded, Registry};
 use tinpail_plan::symbol::{Act, FullyConnected, Op, ScalarOp, SoftmaxOutput, Sym};
-use tinpail_plan::{Bucketing, Error, Net, PlanFile, Roll, Symbols, Train};
+use tinpail_plan::{Bucketing, Error, Net, PlanFile, Roll, Symbols, Train, flat};
 
 use crate::common::rng::Rng;
 use crate::common::run;
-use crate::common::values::{Persistent, Sample};
+use crate::common::values::{Input, Persistent, Sample};
 
 const BATCH: usize = 2;
 const INPUTS: usize = 3;
@@ -108,5 +114,50 @@ fn plan_bytes_do_not_grow_with_the_steps() {
             sizes.push(fully);
         }
         assert_eq!(sizes, [sizes[0]; 3], "{train:?}");
+    }
+}
+
+/// Of every training mode, and over a loaded plan: a row is visited as often as the tables, read back, call it.
+#[test]
+fn a_profiler_adds_up_the_turns_of_a_loop() {
+    for train in [Train::Fused, Train::Held, Train::Step] {
+        let file = plan(8, train, Roll::Fully);
+        let tables = file.plan.plan();
+        assert!(!tables.loops.is_empty());
+        let program = tables.program(tables.buckets[0].train);
+        let mut expected = vec![Tally::ZERO; tables.steps.len()];
+        let phases = [
+            program.forward,
+            program.backward,
+            program.check,
+            program.update,
+        ];
+        for rows in phases {
+            let calls = flat::calls(&tables, tables.buckets[0].frame, rows).expect("calls");
+            for call in calls {
+                expected[call.step].visits += 1;
+            }
+        }
+        assert!(expected.iter().any(|tally| tally.visits >= 6), "a loop");
+
+        let mut rng = Rng::new(5);
+        let blob = Persistent::random(&file, &mut rng).blob(&file);
+        let sample = Sample::random(&file, 0, &mut rng);
+        let tensors = |inputs: &'_ [Input]| inputs.iter().map(Input::tensor).collect::<Vec<_>>();
+        let mut rows = vec![Tally::ZERO; tables.steps.len()];
+        let profiler = Profiler::new(&tables, BucketIndex(0), || 0, &mut rows);
+        let profiler = RefCell::new(profiler.expect("a profiler"));
+        let bytes = file.blob().expect("a blob");
+        let mut storage = PlanRows::<64, 1024>::new();
+        let kernels = Registry::<Sgd>::new(tables);
+        let model = Loaded::from_bytes(kernels, &bytes, storage.storage()).expect("loaded");
+        let mut arena = vec![0.0; file.plan.arena_len as usize];
+        let module = BucketingModule::bind_words(model, &mut arena, blob.bytes());
+        let mut module = module.expect("bound").install_profiler(&profiler);
+        module.init_optimizer(Sgd::default()).expect("an optimizer");
+        let (data, label) = (tensors(&sample.data), tensors(&sample.labels));
+        let batch = Batch::new(BucketIndex(0), &data).with_label(&label);
+        module.train_step(&batch).expect("a step");
+        assert_eq!(profiler.borrow().rows(), expected, "{train:?}");
     }
 }

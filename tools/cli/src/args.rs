@@ -25,6 +25,16 @@ pub struct NetworkArgs {
     pub config: ConfigArgs,
 }
 
+impl NetworkArgs {
+    /// What the files are called, for a title.
+    pub fn name(&self) -> String {
+        let path = self.plan.as_ref().or(self.symbols.as_ref());
+        let name = path.and_then(|path| path.file_name());
+        let name = name.map_or_else(|| "plan".into(), |name| name.to_string_lossy());
+        name.trim_end_matches(".plan.postcard").to_owned()
+    }
+}
+
 /// What symbol.json files leave open. Each needs `--symbols`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network, with --symbols")]

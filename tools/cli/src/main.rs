@@ -4,6 +4,7 @@
 //! .params, .safetensors --convert--> blob            plan file, or MXNet's symbol.json files
 //!                          inspect: any of these       |
 //!                                       [network] -> PlanFile -> plan: what it costs and what it calls, [picture]
+//! a device's profile, and a plan --profile--> what each call and layer took, [picture]
 //! .csv of buffers --place--> .csv with offsets
 //! .npz, .json --[input]-> [fit] --------------------> run: predicts through the device's own executor
 //!                                                    train: trains through it, over tinpail-host
@@ -30,6 +31,7 @@ mod outputs;
 mod picture;
 mod place;
 mod plan;
+mod profile;
 mod run;
 mod symbols;
 mod text;
@@ -59,6 +61,8 @@ enum Command {
     Place(place::PlaceArgs),
     /// Show what a network costs and what it calls, without building firmware
     Plan(plan::PlanArgs),
+    /// Show what a device's profiler counted, call by call and layer by layer
+    Profile(profile::ProfileArgs),
     /// Predict on the host through the executor of the device
     Run(run::RunArgs),
     /// Train on the host through the executor of the device: the same bits
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args, &mut out),
         Command::Place(args) => place::place(&args, &mut out),
         Command::Plan(args) => plan::plan(&args, &mut out),
+        Command::Profile(args) => profile::profile(&args, &mut out),
         Command::Run(args) => run::run(&args, &mut out),
         Command::Train(args) => train::train(&args, &mut out),
     };

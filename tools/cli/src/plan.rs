@@ -120,9 +120,12 @@ pub fn plan(args: &PlanArgs, out: &mut impl Write) -> Result<()> {
 /// Writes the pictures that are asked for.
 fn draw(args: &PlanArgs, file: &PlanFile) -> Result<()> {
     let picture = Picture::of(file)?;
-    let network = network_name(&args.network);
+    let network = args.network.name();
     if let Some(path) = &args.html {
-        files::write(path, picture::page(&picture, file, &network).as_bytes())?;
+        files::write(
+            path,
+            picture::page(&picture, file, &network, &[]).as_bytes(),
+        )?;
     }
     if let Some(path) = &args.svg {
         let default = file.buckets.get(usize::from(file.plan.default_bucket));
@@ -138,14 +141,6 @@ fn draw(args: &PlanArgs, file: &PlanFile) -> Result<()> {
         files::write(path, picture::svg(&picture, program, &network).as_bytes())?;
     }
     Ok(())
-}
-
-/// What the files are called, for a title.
-fn network_name(args: &NetworkArgs) -> String {
-    let path = args.plan.as_ref().or(args.symbols.as_ref());
-    let name = path.and_then(|path| path.file_name());
-    let name = name.map_or_else(|| "plan".into(), |name| name.to_string_lossy());
-    name.trim_end_matches(".plan.postcard").to_owned()
 }
 
 /// The plan as text: names and shapes, then the planner's report.

@@ -83,10 +83,13 @@ fn constants(file: &PlanFile) -> String {
          /// The module of [`Model`].\n\
          pub type Module<'a> = ::tinpail::BucketingModule<'a, Model>;\n\
          /// Rows of a batch.\n\
-         pub const BATCH_SIZE: usize = {batch};\n",
+         pub const BATCH_SIZE: usize = {batch};\n\
+         /// Rows that a [`Profiler`](::tinpail::profiler::Profiler) needs.\n\
+         pub const PROFILE_ROWS: usize = {rows};\n",
         words = plan.arena_len,
         bytes = 4 * plan.arena_len as usize,
         batch = plan.batch_size,
+        rows = plan.steps.len(),
     );
     if plan.train != tinpail::plan::Train::None {
         let _ = writeln!(

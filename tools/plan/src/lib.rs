@@ -26,7 +26,7 @@ pub mod json;
 mod limit;
 mod live;
 mod lower;
-mod macs;
+pub mod macs;
 mod narrow;
 mod order;
 pub mod place;

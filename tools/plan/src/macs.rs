@@ -2,21 +2,32 @@
 
 use tinpail::plan::Kernel;
 
+use crate::flat::FlatCall;
 use crate::ir::Instr;
 
-/// The products of one call.
-pub fn macs(instr: &Instr) -> u64 {
+/// The products of one call of a program.
+pub(crate) fn macs(instr: &Instr) -> u64 {
     let len = |at: usize| instr.operands[at].map_or(0, |view| view.len as u64);
-    let int = |at: usize| u64::from(instr.ints[at]);
+    of(instr.kernel, len, &instr.ints)
+}
+
+/// The products of one call of a plan; 0 of a kernel without any, and of those over f16.
+pub fn of_call(call: &FlatCall) -> u64 {
+    let len = |at: usize| call.spans.get(at).map_or(0, |span| u64::from(span.len));
+    of(call.kernel, len, &call.ints)
+}
+
+fn of(kernel: Kernel, len: impl Fn(usize) -> u64, ints: &[u32]) -> u64 {
+    let int = |at: usize| ints.get(at).map_or(0, |int| u64::from(*int));
     // Rows of deltas are strided: their number follows from the rows of the inputs.
     let rows = |len: u64, width: u64| len.checked_div(width).unwrap_or(0);
-    match instr.kernel {
+    match kernel {
         Kernel::DenseForward => len(3) * int(0),
         Kernel::DenseBackwardData => len(2) * int(1),
         Kernel::DenseGrad | Kernel::DenseUpdate => rows(len(1) + len(2), int(0)) * int(0) * int(1),
-        Kernel::ConvolutionForward => len(3) * taps(instr),
+        Kernel::ConvolutionForward => len(3) * taps(int),
         Kernel::ConvolutionBackwardData | Kernel::ConvolutionGrad | Kernel::ConvolutionUpdate => {
-            len(0) * taps(instr)
+            len(0) * taps(int)
         }
         Kernel::RnnForward => recurrent(len(0), int(0), int(1), int(2), 1),
         Kernel::LstmForward => recurrent(len(0), int(0), int(1), int(2), 4),
@@ -29,11 +40,8 @@ pub fn macs(instr: &Instr) -> u64 {
 }
 
 /// C/G times the window.
-fn taps(instr: &Instr) -> u64 {
-    [0, 5, 11]
-        .iter()
-        .map(|at| u64::from(instr.ints[*at]))
-        .product()
+fn taps(int: impl Fn(usize) -> u64) -> u64 {
+    [0, 5, 11].map(int).iter().product()
 }
 
 /// Every step's product with its input and with the state before it.

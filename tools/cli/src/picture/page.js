@@ -44,7 +44,7 @@
       input.nextElementSibling.value = by;
       input.setAttribute("aria-valuetext", by);
     }
-    for (const plot of all(".plot")) {
+    for (const plot of all(".plot, .flame")) {
       const scroll = plot.parentElement;
       const middle = (scroll.scrollLeft + scroll.clientWidth / 2) / scroll.scrollWidth;
       plot.style.width = `${100 * 2 ** one("#wider").value}%`;
@@ -62,7 +62,7 @@
   // Labels that do not fit their areas are hidden, and borders go where they would hide what they surround. Sizes are
   // read before anything is changed.
   const fit = () => {
-    const areas = all(".area", one(".plot", shown()));
+    const areas = all(".plot .area, .flame .area", shown());
     const sizes = areas.map((area) => {
       const { width, height } = one("rect", area).getBoundingClientRect();
       return Math.min(width, height);
@@ -71,7 +71,7 @@
       area.classList.toggle("thinnest", sizes[at] < 2);
       area.classList.toggle("thin", 2 <= sizes[at] && sizes[at] < 6);
     });
-    const texts = all(".strip text, .area text", one(".plot", shown()));
+    const texts = all(".plot .strip text, .plot .area text, .flame text", shown());
     for (const text of texts) {
       text.classList.remove("tight");
     }
@@ -174,22 +174,24 @@
   for (const section of sections) {
     const plot = one(".plot", section);
     const areas = all(".buffer", section);
-    // The browser's own tooltip would stand beside ours.
-    for (const area of all(".area", plot)) {
-      const title = one("title", area);
-      area.setAttribute("aria-label", title.textContent);
-      title.remove();
-    }
     areas[0]?.setAttribute("tabindex", "0");
-    plot.addEventListener("pointermove", (event) => {
-      const area = event.target.closest(".area");
-      if (area) {
-        point(area, event.clientX, event.clientY);
-      } else {
-        hideTip();
+    for (const picture of all(".plot, .flame", section)) {
+      // The browser's own tooltip would stand beside ours.
+      for (const area of all(".area", picture)) {
+        const title = one("title", area);
+        area.setAttribute("aria-label", title.textContent);
+        title.remove();
       }
-    });
-    plot.addEventListener("pointerleave", hideTip);
+      picture.addEventListener("pointermove", (event) => {
+        const area = event.target.closest(".area");
+        if (area) {
+          point(area, event.clientX, event.clientY);
+        } else {
+          hideTip();
+        }
+      });
+      picture.addEventListener("pointerleave", hideTip);
+    }
     plot.addEventListener("focusin", (event) => {
       const area = event.target.closest(".buffer");
       if (!area) {

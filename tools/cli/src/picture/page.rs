@@ -6,9 +6,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use tinpail_plan::PlanFile;
 
 use super::colour::{class, style};
-use super::scale::{bytes, grouped, length};
+use super::flame;
+use super::scale::{bytes, grouped, length, percentage_of};
 use super::svg::{self, AXIS_WIDTH, buffer_id, kinds, lifetime, parts, program_id};
 use super::view::{Buffer, Kind, Mode, Picture, Program};
+use crate::profile::Profile;
 use crate::text::{hex, shape_text};
 
 const STYLE: &str = include_str!("page.css");
@@ -16,8 +18,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// Nothing may be loaded from anywhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// The page of a plan.
-pub fn page(picture: &Picture, file: &PlanFile, network: &str) -> String {
+/// The page of a plan, with what was measured of its programs.
+pub fn page(picture: &Picture, file: &PlanFile, network: &str, profiles: &[Profile]) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -42,7 +44,7 @@ pub fn page(picture: &Picture, file: &PlanFile, network: &str) -> String {
                 }
                 main {
                     (controls(picture, file))
-                    @for program in &picture.programs { (section(picture, program)) }
+                    @for program in &picture.programs { (section(picture, program, profiles)) }
                     (kept_table(picture))
                     (programs_table(picture))
                 }
@@ -94,10 +96,11 @@ fn controls(picture: &Picture, file: &PlanFile) -> Markup {
     }
 }
 
-fn section(picture: &Picture, program: &Program) -> Markup {
+fn section(picture: &Picture, program: &Program, profiles: &[Profile]) -> Markup {
     let id = program_id(program);
     let drawn = parts(picture, program);
     let calls = program.calls.len();
+    let is_own = |own: &&Profile| own.bucket == program.bucket && own.program == program.program;
     html! {
         section id=(id) class="program" data-bucket=(program.bucket) data-program=(program.program.title())
             aria-labelledby=(format!("{id}-title")) {
@@ -126,6 +129,7 @@ fn section(picture: &Picture, program: &Program) -> Markup {
             }
             (buffer_table(program, &id))
             (call_table(program))
+            @for profile in profiles.iter().filter(is_own) { (measured(profile)) }
         }
     }
 }
@@ -234,7 +238,62 @@ fn call_table(program: &Program) -> Markup {
 }
 
 fn percentage(part: usize, whole: usize) -> String {
-    format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
+    percentage_of(part as u64, whole as u64)
+}
+
+/// What a device measured of the program.
+fn measured(profile: &Profile) -> Markup {
+    let height = length(flame::height());
+    html! {
+        h3 { "Measured, in " (profile.unit) }
+        p class="summary" {
+            (grouped(profile.total)) " " (profile.unit) ", "
+            (percentage_of(profile.dispatch, profile.total)) " of it dispatch; "
+            (grouped(profile.profiler)) " of the profiler's own besides"
+        }
+        div class="scroll" {
+            svg class="picture flame" role="group" aria-label="what phases, layers and calls take" height=(height) {
+                (flame::markup(profile))
+            }
+        }
+        (measured_table(profile))
+    }
+}
+
+fn measured_table(profile: &Profile) -> Markup {
+    html! {
+        details {
+            summary { "The calls, measured" }
+            div class="table" {
+                table class="measured" {
+                    thead {
+                        tr {
+                            th scope="col" { "phase" }
+                            th scope="col" { "layer" }
+                            th scope="col" { "kernel" }
+                            th scope="col" class="number" { "visits" }
+                            th scope="col" class="number" { (profile.unit) }
+                            th scope="col" class="number" { "share" }
+                            th scope="col" class="number" { "MACs" }
+                        }
+                    }
+                    tbody {
+                        @for call in &profile.calls {
+                            tr {
+                                td { (call.phase) }
+                                td { (call.layer) }
+                                th scope="row" { (call.kernel) }
+                                td class="number" { (grouped(call.visits)) }
+                                td class="number" { (grouped(call.count)) }
+                                td class="number" { (percentage_of(call.count, profile.total)) }
+                                td class="number" { @if let Some(macs) = call.macs { (grouped(macs)) } @else { "-" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What is kept, the largest first.

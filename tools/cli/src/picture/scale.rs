@@ -1,7 +1,7 @@
 //! Numbers as text, and where the marks of an axis stand.
 
 /// `12,768`.
-pub fn grouped(number: usize) -> String {
+pub fn grouped(number: impl std::fmt::Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -43,8 +43,18 @@ pub fn length(value: f64) -> String {
 
 /// `part` of `whole` as a length in percent.
 pub fn percent(part: usize, whole: usize) -> String {
+    share(part as u64, whole as u64)
+}
+
+/// The same of counts.
+pub fn share(part: u64, whole: u64) -> String {
     let whole = whole.max(1) as f64;
     format!("{}%", length(100.0 * part as f64 / whole))
+}
+
+/// The same for people: `12.3 %`.
+pub fn percentage_of(part: u64, whole: u64) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
 
 #[cfg(test)]

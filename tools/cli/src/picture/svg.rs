@@ -24,7 +24,7 @@ const TRANSIENT_HEIGHT: f64 = 420.0;
 /// What is kept is as high as its bytes are, but within these.
 const KEPT_HEIGHT: (f64, f64) = (36.0, 160.0);
 /// About the width of a letter of a label.
-const LETTER: f64 = 6.4;
+pub const LETTER: f64 = 6.4;
 /// Areas that are lower have no label.
 const LABEL_HEIGHT: f64 = 13.0;
 

@@ -1,0 +1,214 @@
+//! A profile beside the plan that it was measured of.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tinpail::monitor::Phase;
+use tinpail::profiler::Tally;
+use tinpail_plan::{PlanFile, flat, macs};
+
+use super::read::{Lines, ProfileError};
+use crate::calls::phases;
+use crate::picture::Mode;
+
+/// One bucket, measured.
+#[derive(Debug, Serialize)]
+pub struct Profile {
+    pub bucket: u32,
+    /// Training, if calls ran that inference has not.
+    pub program: Mode,
+    /// What the counts count.
+    pub unit: String,
+    pub phases: Vec<Whole>,
+    /// In the order in which they first run.
+    pub calls: Vec<Call>,
+    /// In the order of their first calls.
+    pub layers: Vec<Layer>,
+    /// Of the phases, what is neither in a call nor the profiler's.
+    pub dispatch: u64,
+    /// Calls and dispatch: what the shares are of.
+    pub total: u64,
+    /// What the profiler itself took besides.
+    pub profiler: u64,
+}
+
+/// A whole phase.
+#[derive(Debug, Serialize)]
+pub struct Whole {
+    pub phase: &'static str,
+    pub visits: u32,
+    /// The profiler's share included.
+    pub count: u64,
+}
+
+/// A call of the plan, all its visits together.
+#[derive(Clone, Debug, Serialize)]
+pub struct Call {
+    /// The row of the plan's steps.
+    pub row: usize,
+    pub phase: &'static str,
+    /// The symbol that it was made for.
+    pub layer: String,
+    pub kernel: &'static str,
+    pub visits: u32,
+    pub count: u64,
+    /// Multiply-and-adds of all visits; none where only products would count.
+    pub macs: Option<u64>,
+}
+
+/// All calls that were made for one symbol.
+#[derive(Clone, Debug, Serialize)]
+pub struct Layer {
+    pub layer: String,
+    pub count: u64,
+    pub macs: Option<u64>,
+}
+
+impl Profile {
+    /// What was measured, by the names of the plan.
+    pub fn of(file: &PlanFile, lines: &Lines) -> Result<Self, ProfileError> {
+        let Lines {
+            fingerprint,
+            bucket,
+            ..
+        } = *lines;
+        let needed = file.plan.fingerprint;
+        if fingerprint != needed {
+            return Err(ProfileError::Plan {
+                needed,
+                found: fingerprint,
+            });
+        }
+        let known = Known::of(file, bucket).ok_or(ProfileError::Bucket { bucket })?;
+        let mut calls = Vec::new();
+        let mut program = Mode::Infer;
+        for (row, tally) in &lines.rows {
+            let own = known.rows.get(row);
+            let own = own.ok_or(ProfileError::Row { bucket, row: *row })?;
+            if own.program == Mode::Train {
+                program = Mode::Train;
+            }
+            calls.push((own.order, own.call(*row, *tally)));
+        }
+        calls.sort_by_key(|(order, _)| *order);
+        let calls: Vec<Call> = calls.into_iter().map(|(_, call)| call).collect();
+        let whole = Phase::ALL.iter().zip(&lines.phases);
+        let phases: Vec<Whole> = whole
+            .filter(|(_, tally)| tally.visits > 0)
+            .map(|(phase, tally)| Whole {
+                phase: phase.name(),
+                visits: tally.visits,
+                count: tally.count,
+            })
+            .collect();
+        let in_calls = sum(calls.iter().map(|call| call.count));
+        let whole = sum(phases.iter().map(|phase| phase.count));
+        let dispatch = whole
+            .saturating_sub(in_calls)
+            .saturating_sub(lines.own.count);
+        Ok(Profile {
+            bucket,
+            program,
+            unit: lines.unit.clone(),
+            layers: layers(&calls),
+            dispatch,
+            total: in_calls.saturating_add(dispatch),
+            profiler: lines.own.count,
+            phases,
+            calls,
+        })
+    }
+}
+
+/// Counts come from a file: as on the device, they stay at their largest value.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}
+
+fn layers(calls: &[Call]) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = Vec::new();
+    for call in calls {
+        let at = layers.iter().position(|layer| layer.layer == call.layer);
+        let Some(layer) = at.and_then(|at| layers.get_mut(at)) else {
+            layers.push(Layer {
+                layer: call.layer.clone(),
+                count: call.count,
+                macs: call.macs,
+            });
+            continue;
+        };
+        layer.count = layer.count.saturating_add(call.count);
+        layer.macs = match (layer.macs, call.macs) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    layers
+}
+
+/// What the plan says of the rows of a bucket.
+struct Known {
+    rows: BTreeMap<usize, KnownRow>,
+}
+
+struct KnownRow {
+    /// How many other rows run first.
+    order: usize,
+    program: Mode,
+    phase: &'static str,
+    layer: String,
+    kernel: &'static str,
+    /// Of all turns of one run.
+    macs: u64,
+    turns: u64,
+}
+
+impl KnownRow {
+    fn call(&self, row: usize, Tally { visits, count }: Tally) -> Call {
+        // Turns of a loop may differ, whole runs do not.
+        let macs = u128::from(self.macs) * u128::from(visits) / u128::from(self.turns.max(1));
+        let macs = u64::try_from(macs).unwrap_or(u64::MAX);
+        Call {
+            row,
+            phase: self.phase,
+            layer: self.layer.clone(),
+            kernel: self.kernel,
+            visits,
+            count,
+            macs: (macs > 0).then_some(macs),
+        }
+    }
+}
+
+impl Known {
+    /// `None` if there is no such bucket, or a row of it is missing.
+    fn of(file: &PlanFile, key: u32) -> Option<Self> {
+        let plan = file.plan.plan();
+        let bucket = plan.buckets.iter().find(|bucket| bucket.key == key)?;
+        let mut rows: BTreeMap<usize, KnownRow> = BTreeMap::new();
+        for (mode, program) in [(Mode::Infer, bucket.infer), (Mode::Train, bucket.train)] {
+            for (phase, range) in phases(&plan.program(program)) {
+                let mut own: BTreeMap<usize, KnownRow> = BTreeMap::new();
+                for call in flat::calls(&plan, bucket.frame, range)? {
+                    let order = rows.len() + own.len();
+                    let row = own.entry(call.step).or_insert_with(|| KnownRow {
+                        order,
+                        program: mode,
+                        phase,
+                        layer: file.step_names.get(call.step).cloned().unwrap_or_default(),
+                        kernel: call.kernel.name(),
+                        macs: 0,
+                        turns: 0,
+                    });
+                    row.macs += macs::of_call(&call);
+                    row.turns += 1;
+                }
+                // What both programs run is inference's.
+                for (row, own) in own {
+                    rows.entry(row).or_insert(own);
+                }
+            }
+        }
+        Some(Known { rows })
+    }
+}
