@@ -31,6 +31,8 @@ pub mod stack;
 
 #[doc(hidden)]
 pub use arch::rt;
+/// Two readings, and the instructions between them: what [`instructions`] is made of, for a profiler's clock.
+pub use arch::{counter, instructions_between};
 #[cfg(feature = "defmt")]
 #[doc(hidden)]
 pub use print::print_line;

@@ -7,6 +7,7 @@
 #![cfg_attr(feature = "sabotage", allow(dead_code, unused_imports))]
 
 use core::cell::{Cell, RefCell};
+use core::fmt::{self, Write};
 use core::hint::black_box;
 use core::ops::ControlFlow;
 
@@ -25,12 +26,13 @@ use tinpail::metric::{
     Accuracy, Average, CrossEntropy, Evaluate, F1, Loss, Mcc, Mse, Of, Pearson, Perplexity, Rmse,
 };
 use tinpail::module::SetParams;
-use tinpail::monitor::{Seen, norm};
+use tinpail::monitor::{Phase, Seen, norm};
 use tinpail::optim::{
     AdaDelta, AdaGrad, Adam, Adamax, Ftrl, Nadam, Nag, Optimizer, RmsProp, RmsPropCentered,
     Scheduled, Sgd, Signum,
 };
 use tinpail::plan::{Counts, Plan, PlanRows};
+use tinpail::profiler::{Profiler, Tally};
 use tinpail::schedule::{Cosine, Factor, MultiFactor, Poly, Start};
 use tinpail::{
     Arena, Batch, BucketIndex, BucketingModule, Fit, Loaded, Model, Registry, Score, Slots, Tensor,
@@ -94,6 +96,17 @@ impl NorFlash for Flash {
         // SAFETY: never run.
         let written = unsafe { probe_write(offset, bytes.as_ptr(), bytes.len()) };
         if written { Ok(()) } else { Err(Failed) }
+    }
+}
+
+/// Somewhere that text goes.
+struct Console;
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // SAFETY: never run.
+        let written = unsafe { probe_write(0, text.as_ptr(), text.len()) };
+        if written { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
@@ -193,7 +206,21 @@ fn every_method<M: Model>(
         .for_training(black_box(true))
         .install_monitor(&monitor);
     module.train_step(&batch).ok()?;
-    let mut module = module.uninstall_monitor();
+    let module = module.uninstall_monitor();
+
+    let mut tallies = [Tally::ZERO; 8];
+    let tallies = black_box(tallies.as_mut_slice());
+    let profiler = Profiler::new(&module.plan(), bucket, || black_box(7), tallies);
+    let profiler = RefCell::new(profiler.ok()?);
+    let mut module = module.install_profiler(&profiler);
+    module.train_step(&batch).ok()?;
+    let mut module = module.uninstall_profiler();
+    if let Ok(mut profiler) = profiler.try_borrow_mut() {
+        black_box((profiler.rows(), profiler.own(), profiler.dispatch()));
+        black_box(profiler.phase(black_box(Phase::Update)));
+        profiler.clear();
+        write!(Console, "{profiler}").ok()?;
+    }
     black_box((module.is_for_training(), module.inputs_need_grad()));
     black_box((module.is_optimizer_initialized(), module.is_poisoned()));
     module.rebind();

@@ -100,8 +100,9 @@ fn slices(profile: &Profile) -> Vec<Slice> {
                     kind,
                     label: call.kernel.to_owned(),
                     text: format!(
-                        "{}\n{layer}, {phase}, row {}\n{}\nvisits: {}{macs}",
+                        "{}\n{}, {phase}, row {}\n{}\nvisits: {}{macs}",
                         call.kernel,
+                        call.symbol,
                         call.row,
                         counted(call.count),
                         grouped(call.visits),

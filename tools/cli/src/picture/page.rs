@@ -269,7 +269,7 @@ fn measured_table(profile: &Profile) -> Markup {
                     thead {
                         tr {
                             th scope="col" { "phase" }
-                            th scope="col" { "layer" }
+                            th scope="col" { "symbol" }
                             th scope="col" { "kernel" }
                             th scope="col" class="number" { "visits" }
                             th scope="col" class="number" { (profile.unit) }
@@ -281,7 +281,7 @@ fn measured_table(profile: &Profile) -> Markup {
                         @for call in &profile.calls {
                             tr {
                                 td { (call.phase) }
-                                td { (call.layer) }
+                                td { (call.symbol) }
                                 th scope="row" { (call.kernel) }
                                 td class="number" { (grouped(call.visits)) }
                                 td class="number" { (grouped(call.count)) }

@@ -47,7 +47,8 @@ pub struct Call {
     /// The row of the plan's steps.
     pub row: usize,
     pub phase: &'static str,
-    /// The symbol that it was made for.
+    /// What it was made for: a symbol, or the parameter that it updates.
+    pub symbol: String,
     pub layer: String,
     pub kernel: &'static str,
     pub visits: u32,
@@ -56,7 +57,7 @@ pub struct Call {
     pub macs: Option<u64>,
 }
 
-/// All calls that were made for one symbol.
+/// All calls of one layer: those of its symbol, and the updates of the parameters that are named after it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Layer {
     pub layer: String,
@@ -146,6 +147,21 @@ fn layers(calls: &[Call]) -> Vec<Layer> {
     layers
 }
 
+/// The layer of a symbol. A parameter's is the symbol that it is named after, as MXNet names them: `fc` of `fc_weight`.
+fn layer<'f>(file: &'f PlanFile, symbol: &'f str) -> &'f str {
+    let is_param = |name: &str| file.params.iter().any(|param| param.name == name);
+    if !is_param(symbol) {
+        return symbol;
+    }
+    let names_it = |name: &&str| {
+        let rest = symbol.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('_')) && !is_param(name)
+    };
+    let symbols = file.step_names.iter().map(String::as_str);
+    let layer = symbols.filter(names_it).max_by_key(|name| name.len());
+    layer.unwrap_or(symbol)
+}
+
 /// What the plan says of the rows of a bucket.
 struct Known {
     rows: BTreeMap<usize, KnownRow>,
@@ -156,6 +172,7 @@ struct KnownRow {
     order: usize,
     program: Mode,
     phase: &'static str,
+    symbol: String,
     layer: String,
     kernel: &'static str,
     /// Of all turns of one run.
@@ -171,6 +188,7 @@ impl KnownRow {
         Call {
             row,
             phase: self.phase,
+            symbol: self.symbol.clone(),
             layer: self.layer.clone(),
             kernel: self.kernel,
             visits,
@@ -185,6 +203,7 @@ impl Known {
     fn of(file: &PlanFile, key: u32) -> Option<Self> {
         let plan = file.plan.plan();
         let bucket = plan.buckets.iter().find(|bucket| bucket.key == key)?;
+        let symbol = |step: usize| file.step_names.get(step).map_or("", String::as_str);
         let mut rows: BTreeMap<usize, KnownRow> = BTreeMap::new();
         for (mode, program) in [(Mode::Infer, bucket.infer), (Mode::Train, bucket.train)] {
             for (phase, range) in phases(&plan.program(program)) {
@@ -195,7 +214,8 @@ impl Known {
                         order,
                         program: mode,
                         phase,
-                        layer: file.step_names.get(call.step).cloned().unwrap_or_default(),
+                        symbol: symbol(call.step).to_owned(),
+                        layer: layer(file, symbol(call.step)).to_owned(),
                         kernel: call.kernel.name(),
                         macs: 0,
                         turns: 0,

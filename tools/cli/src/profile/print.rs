@@ -40,7 +40,7 @@ fn calls(profile: &Profile, sort: Sort, out: &mut impl Write) -> Result<()> {
     let columns = [
         ("row", Align::Right),
         ("phase", Align::Left),
-        ("layer", Align::Left),
+        ("symbol", Align::Left),
         ("kernel", Align::Left),
         ("visits", Align::Right),
         (profile.unit.as_str(), Align::Right),
@@ -56,7 +56,7 @@ fn calls(profile: &Profile, sort: Sort, out: &mut impl Write) -> Result<()> {
         vec![
             call.row.to_string(),
             call.phase.to_owned(),
-            call.layer.clone(),
+            call.symbol.clone(),
             call.kernel.to_owned(),
             grouped(call.visits),
             grouped(call.count),

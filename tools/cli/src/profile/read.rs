@@ -189,7 +189,7 @@ mod tests {
         let cut = GOOD.split("end").next().unwrap();
         assert_eq!(read(cut), Err(ProfileError::Truncated { line: 2 }));
         assert_eq!(
-            read(&format!("{cut}{GOOD}")),
+            read(&format!("{cut}{}", GOOD.split_once('\n').unwrap().1)),
             Err(ProfileError::Truncated { line: 2 })
         );
         assert_eq!(

@@ -8,5 +8,6 @@ mod inspect;
 mod picture;
 mod place;
 mod plan;
+mod profile;
 mod speaker;
 mod train;

@@ -2,6 +2,7 @@
 
 mod driver;
 mod plan;
+mod profile;
 
 use fantoccini::key::Key;
 use serde::Deserialize;
