@@ -80,11 +80,11 @@ impl Profile {
                 found: fingerprint,
             });
         }
-        let known = Known::of(file, bucket).ok_or(ProfileError::Bucket { bucket })?;
+        let known = known_rows(file, bucket).ok_or(ProfileError::Bucket { bucket })?;
         let mut calls = Vec::new();
         let mut program = Mode::Infer;
         for (row, tally) in &lines.rows {
-            let own = known.rows.get(row);
+            let own = known.get(row);
             let own = own.ok_or(ProfileError::Row { bucket, row: *row })?;
             if own.program == Mode::Train {
                 program = Mode::Train;
@@ -162,13 +162,9 @@ fn layer<'f>(file: &'f PlanFile, symbol: &'f str) -> &'f str {
     layer.unwrap_or(symbol)
 }
 
-/// What the plan says of the rows of a bucket.
-struct Known {
-    rows: BTreeMap<usize, KnownRow>,
-}
-
+/// What the plan says of a row of a bucket.
 struct KnownRow {
-    /// How many other rows run first.
+    /// Where among all calls it runs first.
     order: usize,
     program: Mode,
     phase: &'static str,
@@ -198,37 +194,36 @@ impl KnownRow {
     }
 }
 
-impl Known {
-    /// `None` if there is no such bucket, or a row of it is missing.
-    fn of(file: &PlanFile, key: u32) -> Option<Self> {
-        let plan = file.plan.plan();
-        let bucket = plan.buckets.iter().find(|bucket| bucket.key == key)?;
-        let symbol = |step: usize| file.step_names.get(step).map_or("", String::as_str);
-        let mut rows: BTreeMap<usize, KnownRow> = BTreeMap::new();
-        for (mode, program) in [(Mode::Infer, bucket.infer), (Mode::Train, bucket.train)] {
-            for (phase, range) in phases(&plan.program(program)) {
-                let mut own: BTreeMap<usize, KnownRow> = BTreeMap::new();
-                for call in flat::calls(&plan, bucket.frame, range)? {
-                    let order = rows.len() + own.len();
-                    let row = own.entry(call.step).or_insert_with(|| KnownRow {
-                        order,
-                        program: mode,
-                        phase,
-                        symbol: symbol(call.step).to_owned(),
-                        layer: layer(file, symbol(call.step)).to_owned(),
-                        kernel: call.kernel.name(),
-                        macs: 0,
-                        turns: 0,
-                    });
-                    row.macs += macs::of_call(&call);
-                    row.turns += 1;
-                }
-                // What both programs run is inference's.
-                for (row, own) in own {
-                    rows.entry(row).or_insert(own);
-                }
+/// The rows that a bucket's programs call. `None` if there is no such bucket, or a row of it is missing.
+fn known_rows(file: &PlanFile, key: u32) -> Option<BTreeMap<usize, KnownRow>> {
+    let plan = file.plan.plan();
+    let bucket = plan.buckets.iter().find(|bucket| bucket.key == key)?;
+    let symbol = |step: usize| file.step_names.get(step).map_or("", String::as_str);
+    let mut rows: BTreeMap<usize, KnownRow> = BTreeMap::new();
+    let mut before = 0;
+    for (mode, program) in [(Mode::Infer, bucket.infer), (Mode::Train, bucket.train)] {
+        for (phase, range) in phases(&plan.program(program)) {
+            let mut own: BTreeMap<usize, KnownRow> = BTreeMap::new();
+            for call in flat::calls(&plan, bucket.frame, range)? {
+                before += 1;
+                let row = own.entry(call.step).or_insert_with(|| KnownRow {
+                    order: before,
+                    program: mode,
+                    phase,
+                    symbol: symbol(call.step).to_owned(),
+                    layer: layer(file, symbol(call.step)).to_owned(),
+                    kernel: call.kernel.name(),
+                    macs: 0,
+                    turns: 0,
+                });
+                row.macs += macs::of_call(&call);
+                row.turns += 1;
+            }
+            // What both programs run is inference's.
+            for (row, own) in own {
+                rows.entry(row).or_insert(own);
             }
         }
-        Some(Known { rows })
     }
+    Some(rows)
 }

@@ -139,7 +139,7 @@ fn a_call_is_as_wide_as_it_counts() {
         let said = tip(browser).await.expect("a text");
         assert_eq!(said, widest.label);
         let share = format!("{:.1} %", 100.0 * *count as f64 / total as f64);
-        for part in [layer, phase, " cycles, ", &share, "visits: 2"] {
+        for part in [layer.as_str(), *phase, " cycles, ", &share, "visits: 2"] {
             assert!(said.contains(part), "{part} in {said}");
         }
         browser.point(2.0, 2.0).await;
