@@ -143,7 +143,6 @@ fn a_profiler_adds_up_the_turns_of_a_loop() {
         let mut rng = Rng::new(5);
         let blob = Persistent::random(&file, &mut rng).blob(&file);
         let sample = Sample::random(&file, 0, &mut rng);
-        let tensors = |inputs: &'_ [Input]| inputs.iter().map(Input::tensor).collect::<Vec<_>>();
         let mut rows = vec![Tally::ZERO; tables.steps.len()];
         let profiler = Profiler::new(&tables, BucketIndex(0), || 0, &mut rows);
         let profiler = RefCell::new(profiler.expect("a profiler"));
@@ -155,7 +154,8 @@ fn a_profiler_adds_up_the_turns_of_a_loop() {
         let module = BucketingModule::bind_words(model, &mut arena, blob.bytes());
         let mut module = module.expect("bound").install_profiler(&profiler);
         module.init_optimizer(Sgd::default()).expect("an optimizer");
-        let (data, label) = (tensors(&sample.data), tensors(&sample.labels));
+        let data: Vec<_> = sample.data.iter().map(Input::tensor).collect();
+        let label: Vec<_> = sample.labels.iter().map(Input::tensor).collect();
         let batch = Batch::new(BucketIndex(0), &data).with_label(&label);
         module.train_step(&batch).expect("a step");
         assert_eq!(profiler.borrow().rows(), expected, "{train:?}");
