@@ -117,18 +117,20 @@ impl<O> Args<'_, '_, O> {
 
     /// The call's operands.
     pub(crate) fn views<const N: usize>(&mut self) -> Result<[View<'_>; N], Fault> {
-        let spans = self.spans().ok_or(Fault::Operand)?;
+        let mut spans = [Span::NONE; N];
+        self.spans(&mut spans).ok_or(Fault::Operand)?;
         self.memory.views(spans).ok_or(Fault::Operand)
     }
 
-    fn spans<const N: usize>(&self) -> Option<[Span; N]> {
+    /// As many of the call's operands. One function for any number: inlined, it would be unrolled for each.
+    #[inline(never)]
+    fn spans(&self, spans: &mut [Span]) -> Option<()> {
         let from = self.plan.operands.get(usize::from(self.call.operands)..)?;
-        let operands = from.first_chunk::<N>()?;
-        let mut spans = [Span::NONE; N];
+        let operands = from.get(..spans.len())?;
         for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
             *span = self.span(at, *operand)?;
         }
-        Some(spans)
+        Some(())
     }
 
     /// Where the call's operand number `at` lies in this turn.

@@ -177,12 +177,8 @@ impl Dense {
         let Some(outer) = self.outer(delta, x0, x1) else {
             return Ok(());
         };
-        if outer.x_rows.saturating_add(outer.more_rows) == 1 {
-            let x = if x0.is_empty() { x1 } else { x0 };
-            let delta = outer.delta.row(0, self.outputs);
-            if let Some(done) = update.outer(w, delta, x) {
-                return done;
-            }
+        if let Some(done) = update.outer(w, outer, self.inputs) {
+            return done;
         }
         let mut tile = [0.0; TILE_ROWS * TILE_COLUMNS];
         let mut o = 0;

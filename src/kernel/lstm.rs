@@ -11,7 +11,7 @@
 
 use super::blas;
 use super::dense::Dense;
-use super::elementwise::{add_assign, assign, mul_assign};
+use super::elementwise::{add_assign, mul_assign};
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
 use super::rows::{four_mut, groups, groups_mut, rows, rows_mut};
 use crate::math::Math;
@@ -188,7 +188,7 @@ fn cell_backward(
         let Some(t) = tile.get_mut(..c.len()) else {
             return;
         };
-        assign(t, c);
+        blas::copy(c, t);
         math.tanh_all(t);
         let before = c_before.next().unwrap_or(&ZEROS);
         blas::lstm_deltas([before, t, dh], [i, f, g, o], dc);

@@ -5,7 +5,7 @@
 //! Fixed order: the product with the input and the product with the state are two sums, each with its bias added,
 //! and then the two are added. T is what `x` is long enough for.
 
-use super::elementwise::assign;
+use super::blas;
 
 /// The sizes of one layer, and what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl<'a> Running<'a> {
         if !known {
             now.fill(0.0);
         } else if !self.begun {
-            assign(now, self.initial);
+            blas::copy(self.initial, now);
         } else if self.every_step {
-            assign(now, past.get(past.len().saturating_sub(self.len)..)?);
+            blas::copy(past.get(past.len().saturating_sub(self.len)..)?, now);
         }
         self.begun = true;
         if self.every_step {

@@ -62,7 +62,7 @@ pub use signum::Signum;
 pub use states::States;
 
 use crate::error::OptimizerError;
-use crate::kernel::blas::{Tile, all_finite};
+use crate::kernel::blas::{Outer, Tile, all_finite};
 use crate::kernel::rows::{Strided, strided_mut};
 use crate::math::Math;
 use common::common;
@@ -126,13 +126,13 @@ pub trait Optimizer: Sized {
     /// `states` is empty for a parameter without state; an empty `g` is a gradient of zeros.
     fn apply(step: &Self::Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool;
 
-    /// Moves `w`, a row of weights for each of `delta`, by the gradient delta x^T as it is formed. `None` where the optimizer, or
-    /// these numbers, need the gradient first; else as [`apply`](Self::apply).
+    /// Moves `w`, rows of `width` weights, by the gradient that is the sum of `outer`, as it is formed. `None` where the optimizer,
+    /// or these numbers, need the gradient first; else as [`apply`](Self::apply).
     fn apply_outer(
         _step: &Self::Step,
         _w: &mut [f32],
-        _delta: &[f32],
-        _x: &[f32],
+        _outer: Outer<'_>,
+        _width: usize,
         _states: States<'_>,
     ) -> Option<bool> {
         None
@@ -286,7 +286,7 @@ impl<O: Optimizer> Update<'_, O> {
         }
     }
 
-    /// Moves `w`, all weights of the kernel, by the gradient delta x^T; `None` where the optimizer needs it row by row.
+    /// Moves `w`, all weights of the kernel, by the gradient that is the sum of `outer`; `None` where the optimizer needs it row by row.
     ///
     /// # Errors
     /// A new weight is not finite.
@@ -294,10 +294,10 @@ impl<O: Optimizer> Update<'_, O> {
     pub fn outer(
         &mut self,
         w: &mut [f32],
-        delta: &[f32],
-        x: &[f32],
+        outer: Outer<'_>,
+        width: usize,
     ) -> Option<Result<(), Overflow>> {
-        let done = O::apply_outer(&self.step, w, delta, x, self.states.after(0))?;
+        let done = O::apply_outer(&self.step, w, outer, width, self.states.after(0))?;
         Some(if done { Ok(()) } else { Err(Overflow) })
     }
 }

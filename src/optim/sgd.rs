@@ -9,7 +9,7 @@
 use super::common::{cut, share};
 use super::{At, Common, Kind, Optimizer, States, common};
 use crate::error::{Hyper, OptimizerError};
-use crate::kernel::blas::{self, Rates, Tile};
+use crate::kernel::blas::{self, Outer, Rates, Tile};
 use crate::kernel::finite::finite;
 use crate::kernel::rows::{Strided, strided_mut};
 
@@ -155,20 +155,24 @@ impl Optimizer for Sgd {
     fn apply_outer(
         step: &Step,
         w: &mut [f32],
-        delta: &[f32],
-        x: &[f32],
+        outer: Outer<'_>,
+        width: usize,
         states: States<'_>,
     ) -> Option<bool> {
-        // Scaling by 1 leaves the bits.
-        if !step.is_simple() || step.rates.scale != 1.0 {
+        if !step.is_simple() {
             return None;
         }
         let m = states.one();
-        Some(if m.is_empty() {
-            blas::outer_plain(step.rates, delta, x, w)
-        } else {
-            blas::outer_momentum(step.rates, delta, x, w, m)
-        })
+        // Scaling by 1 leaves the bits.
+        match outer.single(width) {
+            Some([delta, x]) if step.rates.scale == 1.0 => Some(if m.is_empty() {
+                blas::outer_plain(step.rates, delta, x, w)
+            } else {
+                blas::outer_momentum(step.rates, delta, x, w, m)
+            }),
+            _ if m.is_empty() => None,
+            _ => Some(blas::outer_sum_momentum(step.rates, outer, width, w, m)),
+        }
     }
 
     fn check(&self) -> Result<(), OptimizerError> {

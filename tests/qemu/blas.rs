@@ -162,6 +162,12 @@ fn run() {
         portable::gemv_transposed(&io.b[..rows], w, &mut io.theirs[0][..columns]);
     });
 
+    check("copy", buffers, |check, io| {
+        let (from, to) = (check.random.below(40), check.random.below(40));
+        blas::copy(&io.a[..from], &mut io.ours[0][..to]);
+        portable::copy(&io.a[..from], &mut io.theirs[0][..to]);
+    });
+
     check("add_rows", buffers, |check, io| {
         let random = &mut check.random;
         let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
@@ -190,6 +196,37 @@ fn run() {
         let len = outputs * stride - gap;
         blas::outer_sum(outer, &mut io.ours[0][..len], stride, width, add);
         portable::outer_sum(outer, &mut io.theirs[0][..len], stride, width, add);
+    });
+
+    check("outer_sum_momentum", buffers, |check, io| {
+        let random = &mut check.random;
+        let (first, more) = (random.below(4), 1 + random.below(12));
+        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(40), random.below(3));
+        let rates = match random.coin() {
+            true => rates(random),
+            false => Rates {
+                scale: 1.0,
+                ..rates(random)
+            },
+        };
+        let matrix = |values, stride| Matrix { values, stride };
+        let outer = Outer {
+            delta: matrix(&io.a[..], outputs + gap),
+            outputs,
+            x: matrix(&io.b[..], width + gap),
+            x_rows: first,
+            more: matrix(&io.c[..], width),
+            more_rows: more,
+        };
+        let len = outputs * width;
+        let step = |sgd: fn(Rates, Outer<'_>, usize, &mut [f32], &mut [f32]) -> bool,
+                    io: &mut [Buffer; 2]| {
+            let [w, m] = io;
+            sgd(rates, outer, width, &mut w[..len], &mut m[..len])
+        };
+        let ours = step(blas::outer_sum_momentum, &mut io.ours);
+        let theirs = step(portable::outer_sum_momentum, &mut io.theirs);
+        check.same(ours, theirs);
     });
 
     check("outer_momentum", buffers, |check, io| {

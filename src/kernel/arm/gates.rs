@@ -86,6 +86,32 @@ macro_rules! limit {
     };
 }
 
+/// Bit 31 of `sum` is set, and N, if the four values have one that is not between -2 and 2: bit 30 of a float says so.
+macro_rules! look_for_large {
+    ($sum:literal) => {
+        concat!(
+            "orr ",
+            $sum,
+            ", r0, r1\n",
+            "orr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r2\n",
+            "orr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r3\n",
+            "lsls ",
+            $sum,
+            ", ",
+            $sum,
+            ", #1\n",
+        )
+    };
+}
+
 /// k of x in s6 and s7, 2^k in s4 and s5 by its exponent.
 macro_rules! power {
     ($x:literal, $y:literal) => {
@@ -123,11 +149,10 @@ macro_rules! minus_one {
     };
 }
 
-/// Two values of `own::sigmoid`.
+/// Two values of `own::sigmoid`, which lie within its limits.
 macro_rules! sigmoid {
     ($x:literal, $y:literal) => {
         concat!(
-            limit!($x "gt" 18, $y "gt" 18, $x "mi" 19, $y "mi" 19),
             power!($x, $y),
             each!("mul": 4 4 30, 5 5 30),
             minus_one!($x, $y),
@@ -141,13 +166,10 @@ macro_rules! sigmoid {
     };
 }
 
-/// Two values of `own::tanh`, whose bits are in core registers as well.
+/// Two values of `own::tanh`: their absolute values within its limit, and their bits in core registers.
 macro_rules! tanh {
     ($x:literal $x_bits:literal, $y:literal $y_bits:literal) => {
         concat!(
-            "vabs.f32 s", $x, ", s", $x, "\n",
-            "vabs.f32 s", $y, ", s", $y, "\n",
-            limit!($x "gt" 18, $y "gt" 18),
             power!($x, $y),
             each!("add": $x $x $x, $y $y $y),
             minus_one!($x, $y),
@@ -176,7 +198,13 @@ fn sigmoid_fours(tiles: &mut [[f32; 4]]) {
         fpu!(
             "vldmia {constants}, {{s18-s31}}",
             "2:",
+            "ldm {x}, {{r0-r3}}",
             "vldmia {x}, {{s0-s3}}",
+            look_for_large!("r0"),
+            "bpl 3f",
+            limit!(0 "gt" 18, 1 "gt" 18, 2 "gt" 18, 3 "gt" 18),
+            limit!(0 "mi" 19, 1 "mi" 19, 2 "mi" 19, 3 "mi" 19),
+            "3:",
             sigmoid!(0, 1),
             sigmoid!(2, 3),
             "vstmia {x}!, {{s0-s3}}",
@@ -185,6 +213,10 @@ fn sigmoid_fours(tiles: &mut [[f32; 4]]) {
             constants = in(reg) &OF_SIGMOID,
             x = inout(reg) tiles.as_mut_ptr() => _,
             n = inout(reg) tiles.len() => _,
+            out("r0") _,
+            out("r1") _,
+            out("r2") _,
+            out("r3") _,
         );
     }
 }
@@ -201,12 +233,21 @@ fn tanh_fours(tiles: &mut [[f32; 4]]) {
             "2:",
             "ldm {x}, {{r0-r3}}",
             "vldmia {x}, {{s0-s3}}",
+            look_for_large!("{large}"),
+            "vabs.f32 s0, s0",
+            "vabs.f32 s1, s1",
+            "vabs.f32 s2, s2",
+            "vabs.f32 s3, s3",
+            "bpl 3f",
+            limit!(0 "gt" 18, 1 "gt" 18, 2 "gt" 18, 3 "gt" 18),
+            "3:",
             tanh!(0 "r0", 1 "r1"),
             tanh!(2 "r2", 3 "r3"),
             "vstmia {x}!, {{s0-s3}}",
             "subs {n}, {n}, #1",
             "bne 2b",
             constants = in(reg) &OF_TANH,
+            large = out(reg) _,
             x = inout(reg) tiles.as_mut_ptr() => _,
             n = inout(reg) tiles.len() => _,
             out("r0") _,

@@ -1,21 +1,25 @@
 //! Matrix times matrix: twenty sums side by side, those of five rows of x with four of w.
 
 use super::gemv;
-use super::text::{add, fpu, mul, zero};
+use super::text::{ZEROS, add, fpu, mul};
 use crate::kernel::blas::holds;
 use crate::kernel::rows::{rows, strided_mut};
 
-/// The sums of one tile, and where they go.
+/// Tiles of five rows of x by four of w, and where their sums go.
 #[repr(C)]
-struct Tile {
+struct Tiles {
     inputs: usize,
     x: *const f32,
-    w: *const f32,
+    /// Tiles that are left.
+    left: usize,
     /// Not null: where there is no bias, four zeros.
     bias: *const f32,
     y: *mut f32,
     /// Bytes from a row of y to the next.
     stride: usize,
+    /// Bytes from a tile's bias to the next.
+    bias_step: usize,
+    zeros: *const [f32; 20],
 }
 
 /// See [`gemm`](crate::kernel::blas::portable::gemm).
@@ -60,24 +64,25 @@ fn five_rows(
     y: &mut [f32],
     stride: usize,
 ) {
-    static NONE: [f32; 4] = [0.0; 4];
-    let mut o = 0;
-    while outputs - o >= 4 {
-        let bias = match b.get(o..) {
-            Some(bias) if !b.is_empty() => bias,
-            _ => &NONE,
+    let o = outputs & !3;
+    if o > 0 {
+        let (bias, bias_step) = if b.is_empty() {
+            (&ZEROS[..], 0)
+        } else {
+            (b, 16)
         };
-        let tile = Tile {
+        let mut tiles = Tiles {
             inputs,
             x: x.as_ptr(),
-            w: w.as_ptr().wrapping_add(o * inputs),
+            left: o / 4,
             bias: bias.as_ptr(),
-            y: y.as_mut_ptr().wrapping_add(o),
+            y: y.as_mut_ptr(),
             stride: 4 * stride,
+            bias_step,
+            zeros: &ZEROS,
         };
-        // SAFETY: five rows of x, four rows of w and four values of bias and of each of five rows of y from `o` on.
-        unsafe { tile.run() };
-        o += 4;
+        // SAFETY: five rows of x, and for each tile four rows of w and four values of bias and of each of five rows of y.
+        unsafe { tiles.run(w.as_ptr()) };
     }
     if o < outputs {
         let w = w.get(o * inputs..).unwrap_or(&[]);
@@ -127,16 +132,29 @@ macro_rules! two_columns {
     };
 }
 
-impl Tile {
+impl Tiles {
     /// # Safety
-    /// `inputs` > 0 values in each of five rows at `x` and four at `w`; four values at `bias` and in each of five rows at `y`.
-    #[inline(always)]
-    unsafe fn run(&self) {
-        let row = |from: *const f32, at: usize| from.wrapping_add(at * self.inputs);
-        // SAFETY: reads the rows to their ends, 4 and 1 values at a time, then the bias; writes four values of each row of y.
+    /// `inputs` > 0 values in each of five rows at `x`; for each tile that is left, one at least, as many in each of four rows at `w`, and
+    /// four values at `bias` and in each of five rows at `y`.
+    /// Never inlined: LLVM would have it several times.
+    #[inline(never)]
+    unsafe fn run(&mut self, w: *const f32) {
+        // SAFETY: reads the rows to their ends, 4 and 1 values at a time, then the bias; writes four values of each row of y. The
+        // last row of a tile ends where the next tile begins.
         unsafe {
             fpu!(
-                zero!(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19),
+                "1:",
+                "ldr {w1}, [{tiles}, #28]",
+                "ldr {n}, [{tiles}]",
+                "vldmia {w1}, {{s0-s19}}",
+                "ldr {x0}, [{tiles}, #4]",
+                "add {x1}, {x0}, {n}, lsl #2",
+                "add {x2}, {x1}, {n}, lsl #2",
+                "add {x3}, {x2}, {n}, lsl #2",
+                "add {x4}, {x3}, {n}, lsl #2",
+                "add {w1}, {w0}, {n}, lsl #2",
+                "add {w2}, {w1}, {n}, lsl #2",
+                "add {w3}, {w2}, {n}, lsl #2",
                 "subs {n}, {n}, #4",
                 "blo 3f",
                 "2:",
@@ -165,33 +183,43 @@ impl Tile {
                 "subs {n}, {n}, #1",
                 "bne 4b",
                 "5:",
-                "ldr {w0}, [{tile}, #12]",
-                "ldr {w1}, [{tile}, #16]",
-                "ldr {w2}, [{tile}, #20]",
-                "vldmia {w0}, {{s20-s23}}",
+                "ldr {x0}, [{tiles}, #12]",
+                "ldr {x1}, [{tiles}, #16]",
+                "ldr {x2}, [{tiles}, #20]",
+                "ldr {x3}, [{tiles}, #24]",
+                "ldr {n}, [{tiles}, #8]",
+                "vldmia {x0}, {{s20-s23}}",
+                "add {x0}, {x0}, {x3}",
+                "str {x0}, [{tiles}, #12]",
+                "add {x0}, {x1}, #16",
+                "str {x0}, [{tiles}, #16]",
                 add!(0 += 20, 1 += 21, 2 += 22, 3 += 23, 4 += 20, 5 += 21, 6 += 22, 7 += 23),
                 add!(8 += 20, 9 += 21, 10 += 22, 11 += 23, 12 += 20, 13 += 21, 14 += 22, 15 += 23),
                 add!(16 += 20, 17 += 21, 18 += 22, 19 += 23),
-                "vstmia {w1}, {{s0-s3}}",
-                "add {w1}, {w1}, {w2}",
-                "vstmia {w1}, {{s4-s7}}",
-                "add {w1}, {w1}, {w2}",
-                "vstmia {w1}, {{s8-s11}}",
-                "add {w1}, {w1}, {w2}",
-                "vstmia {w1}, {{s12-s15}}",
-                "add {w1}, {w1}, {w2}",
-                "vstmia {w1}, {{s16-s19}}",
-                n = inout(reg) self.inputs => _,
-                x0 = inout(reg) self.x => _,
-                x1 = inout(reg) row(self.x, 1) => _,
-                x2 = inout(reg) row(self.x, 2) => _,
-                x3 = inout(reg) row(self.x, 3) => _,
-                x4 = inout(reg) row(self.x, 4) => _,
-                w0 = inout(reg) self.w => _,
-                w1 = inout(reg) row(self.w, 1) => _,
-                w2 = inout(reg) row(self.w, 2) => _,
-                w3 = inout(reg) row(self.w, 3) => _,
-                tile = in(reg) self,
+                "vstmia {x1}, {{s0-s3}}",
+                "add {x1}, {x1}, {x2}",
+                "vstmia {x1}, {{s4-s7}}",
+                "add {x1}, {x1}, {x2}",
+                "vstmia {x1}, {{s8-s11}}",
+                "add {x1}, {x1}, {x2}",
+                "vstmia {x1}, {{s12-s15}}",
+                "add {x1}, {x1}, {x2}",
+                "vstmia {x1}, {{s16-s19}}",
+                "mov {w0}, {w3}",
+                "subs {n}, {n}, #1",
+                "str {n}, [{tiles}, #8]",
+                "bne 1b",
+                n = out(reg) _,
+                x0 = out(reg) _,
+                x1 = out(reg) _,
+                x2 = out(reg) _,
+                x3 = out(reg) _,
+                x4 = out(reg) _,
+                w0 = inout(reg) w => _,
+                w1 = out(reg) _,
+                w2 = out(reg) _,
+                w3 = out(reg) _,
+                tiles = in(reg) &mut *self,
             );
         }
     }

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use super::text::{add, fpu, mul, step_of_two, zero};
+use super::text::{ZEROS, add, fpu, mul, step_of_two, zero};
 use crate::kernel::blas::Matrix;
 
 /// What the sums of tiles become, and what each tile begins with.
@@ -17,6 +17,7 @@ struct Store {
     tiles: usize,
     x: *const f32,
     inputs: usize,
+    zeros: *const [f32; 20],
 }
 
 /// See [`gemv`](crate::kernel::blas::portable::gemv).
@@ -40,6 +41,7 @@ pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: 
         tiles: outputs / 8,
         x: x.as_ptr(),
         inputs,
+        zeros: &ZEROS,
     };
     let mut w = w.as_ptr();
     let mut left = outputs % 8;
@@ -85,7 +87,9 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
     unsafe {
         fpu!(
             "1:",
-            zero!(0, 1, 2, 3, 4, 5, 6, 7),
+            "ldr {x}, [{store}, #24]",
+            "vldmia {x}, {{s0-s7}}",
+            "ldr {x}, [{store}, #16]",
             "subs {n}, {n}, #8",
             "blo 3f",
             "2:",
@@ -105,7 +109,8 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "subs {n}, {n}, #8",
             "bhs 2b",
             "3:",
-            // The lowest three bits are those of the count.
+            "adds {n}, {n}, #8",
+            "beq 6f",
             "tst {n}, #4",
             "beq 4f",
             "vldmia {x}!, {{s8-s11}}",
@@ -159,7 +164,6 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "subs {n}, {n}, #1",
             "str {n}, [{store}, #12]",
             "beq 9f",
-            "ldr {x}, [{store}, #16]",
             "ldr {n}, [{store}, #20]",
             "mov {w0}, {w7}",
             "add {w1}, {w0}, {n}, lsl #2",
@@ -171,7 +175,7 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "add {w7}, {w6}, {n}, lsl #2",
             "b 1b",
             "9:",
-            x = inout(reg) store.x => _,
+            x = out(reg) _,
             n = inout(reg) inputs => _,
             w0 = inout(reg) w => _,
             w1 = inout(reg) w.wrapping_add(inputs) => _,

@@ -7,24 +7,28 @@
 //! the function of the same name in [`portable`](super::blas::portable), of those in `gates` that of [`own`](crate::math).
 
 mod cells;
+mod copy;
 mod finite;
 #[cfg(feature = "libm")]
 mod gates;
 mod gemm;
 mod gemv;
 mod outer;
+mod outer_sum;
 mod rows;
 mod sgd;
 mod text;
 mod window;
 
 pub use cells::{gru_new, gru_state, lstm_deltas, lstm_state};
+pub use copy::copy;
 pub use finite::all_finite;
 #[cfg(feature = "libm")]
 pub use gates::{sigmoid_all, tanh_all};
 pub use gemm::gemm;
 pub use gemv::{gemv, gemv_transposed};
-pub use outer::{outer_momentum, outer_plain, outer_sum};
+pub use outer::{outer_momentum, outer_plain};
+pub use outer_sum::{outer_sum, outer_sum_momentum};
 pub use rows::add_rows;
 pub use sgd::{sgd_momentum, sgd_plain};
 pub use window::window3;

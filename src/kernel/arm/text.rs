@@ -1,5 +1,8 @@
 //! Pieces of assembly text. Numbers are those of single-precision registers.
 
+/// Where a tile loads its sums from: one instruction, and as many cycles as setting each.
+pub(super) static ZEROS: [f32; 20] = [0.0; 20];
+
 /// Sets the registers to +0, the first of them by 1 - 1.
 macro_rules! zero {
     ($first:literal $(, $more:literal)*) => {

@@ -18,8 +18,9 @@ use super::arm as chosen;
 use portable as chosen;
 
 pub use chosen::{
-    add_rows, all_finite, gemm, gemv, gemv_transposed, gru_new, gru_state, lstm_deltas, lstm_state,
-    outer_momentum, outer_plain, outer_sum, sgd_momentum, sgd_plain, window3,
+    add_rows, all_finite, copy, gemm, gemv, gemv_transposed, gru_new, gru_state, lstm_deltas,
+    lstm_state, outer_momentum, outer_plain, outer_sum, outer_sum_momentum, sgd_momentum,
+    sgd_plain, window3,
 };
 
 /// Rows of a matrix, `stride` elements apart.
@@ -84,6 +85,17 @@ impl Outer<'_> {
         part
     }
 
+    /// The rows of delta and x, inputs of `width` values, where there is one of each.
+    #[inline]
+    pub fn single(&self, width: usize) -> Option<[&[f32]; 2]> {
+        let x = match (self.x_rows, self.more_rows) {
+            (1, 0) => self.x,
+            (0, 1) => self.more,
+            _ => return None,
+        };
+        Some([self.delta.row(0, self.outputs), x.row(0, width)])
+    }
+
     /// Whether all rows are there, with inputs of `width` values, and a sum of as many columns in `len` values.
     #[inline]
     pub fn fits(&self, len: usize, stride: usize, width: usize) -> bool {
@@ -98,6 +110,7 @@ impl Outer<'_> {
 
 /// How far SGD moves a weight, where a gradient is neither cut nor decayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub struct Rates {
     pub lr: f32,
     pub momentum: f32,

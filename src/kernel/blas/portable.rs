@@ -122,6 +122,13 @@ pub fn add_rows(rows: usize, w: Matrix<'_>, y: &mut [f32]) {
     }
 }
 
+/// y = x, as far as both go.
+pub fn copy(x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = *x;
+    }
+}
+
 /// y += a x
 pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
@@ -233,6 +240,42 @@ fn outer_tile<const O: usize, const W: usize>(
         **here = tile;
     }
 }
+
+/// The sum of [`outer_sum`], onto zeros, given to [`sgd_momentum`] as it is formed. Whether all of `w` is finite then.
+pub fn outer_sum_momentum(
+    rates: Rates,
+    outer: Outer<'_>,
+    width: usize,
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+) -> bool {
+    if !outer.fits(w.len().min(m.len()), width, width) {
+        return true;
+    }
+    let mut g = [0.0; ROWS * COLUMNS];
+    let mut ok = true;
+    for o in (0..outer.outputs).step_by(ROWS) {
+        for k in (0..width).step_by(COLUMNS) {
+            let part = outer.part(o..o.saturating_add(ROWS), k);
+            let tile = Tile {
+                rows: part.outputs,
+                width: width.saturating_sub(k).min(COLUMNS),
+                stride: width,
+                g_stride: COLUMNS,
+            };
+            outer_sum(part, &mut g, COLUMNS, tile.width, false);
+            let at = o.saturating_mul(width).saturating_add(k);
+            if let (Some(w), Some(m)) = (w.get_mut(at..), m.get_mut(at..)) {
+                ok &= sgd_momentum(rates, tile, w, &g, m);
+            }
+        }
+    }
+    ok
+}
+
+/// What [`outer_sum_momentum`] forms of a gradient at a time.
+const ROWS: usize = 4;
+const COLUMNS: usize = 32;
 
 /// The gradient delta x^T given to [`sgd_momentum`] as it is formed, unscaled: m = mu m - lr (delta\[o\] x\[k\]), w += m.
 /// Whether all of `w` is finite then.
