@@ -117,20 +117,18 @@ impl<O> Args<'_, '_, O> {
 
     /// The call's operands.
     pub(crate) fn views<const N: usize>(&mut self) -> Result<[View<'_>; N], Fault> {
-        let mut spans = [Span::NONE; N];
-        self.spans(&mut spans).ok_or(Fault::Operand)?;
+        let spans = self.spans().ok_or(Fault::Operand)?;
         self.memory.views(spans).ok_or(Fault::Operand)
     }
 
-    /// As many of the call's operands. One function for any number: inlined, it would be unrolled for each.
-    #[inline(never)]
-    fn spans(&self, spans: &mut [Span]) -> Option<()> {
+    fn spans<const N: usize>(&self) -> Option<[Span; N]> {
         let from = self.plan.operands.get(usize::from(self.call.operands)..)?;
-        let operands = from.get(..spans.len())?;
+        let operands = from.first_chunk::<N>()?;
+        let mut spans = [Span::NONE; N];
         for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
             *span = self.span(at, *operand)?;
         }
-        Some(())
+        Some(spans)
     }
 
     /// Where the call's operand number `at` lies in this turn.
