@@ -258,7 +258,8 @@ impl Spaces<'_> {
         len.is_some_and(|len| span.offset().saturating_add(span.len) <= len)
     }
 
-    /// Whether a call may write here, from one turn to another: in the transient part, or in one array of a parameter.
+    /// Whether a call may write here, from one turn to another: in the transient part, or in arrays of parameters (a loop may
+    /// go from one to the next), with no state between them.
     fn may_write(&self, first: Span, end: Span) -> bool {
         if first.len == 0 {
             return true;
@@ -271,11 +272,15 @@ impl Spaces<'_> {
         if from >= self.plan.persistent_len {
             return true;
         }
-        let of_param = |(owner, array): (PlanError, Range<u32>)| {
-            let is_param = matches!(owner, PlanError::Param { .. });
-            is_param && array.start <= from && to <= array.end
+        let is_param = |owner: &PlanError| matches!(owner, PlanError::Param { .. });
+        let within = |span: Span| {
+            let end = span.offset().saturating_add(span.len);
+            let mut own = arrays(self.plan).filter(|(owner, _)| is_param(owner));
+            own.any(|(_, array)| array.start <= span.offset() && end <= array.end)
         };
-        self.trains && arrays(self.plan).any(of_param)
+        let mut others = arrays(self.plan).filter(|(owner, _)| !is_param(owner));
+        let free = others.all(|(_, array)| to <= array.start || array.end <= from);
+        self.trains && within(first) && within(end) && free
     }
 }
 

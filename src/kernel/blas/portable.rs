@@ -254,8 +254,10 @@ pub fn outer_sum_momentum(
     }
     let mut g = [0.0; ROWS * COLUMNS];
     let mut ok = true;
-    for o in (0..outer.outputs).step_by(ROWS) {
-        for k in (0..width).step_by(COLUMNS) {
+    let mut o = 0;
+    while o < outer.outputs {
+        let mut k = 0;
+        while k < width {
             let part = outer.part(o..o.saturating_add(ROWS), k);
             let tile = Tile {
                 rows: part.outputs,
@@ -268,7 +270,9 @@ pub fn outer_sum_momentum(
             if let (Some(w), Some(m)) = (w.get_mut(at..), m.get_mut(at..)) {
                 ok &= sgd_momentum(rates, tile, w, &g, m);
             }
+            k = k.saturating_add(COLUMNS);
         }
+        o = o.saturating_add(ROWS);
     }
     ok
 }
