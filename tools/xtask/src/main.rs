@@ -4,6 +4,7 @@ mod boards;
 mod cmd;
 mod demo;
 mod elf;
+mod marked;
 mod memory;
 mod process;
 mod project;

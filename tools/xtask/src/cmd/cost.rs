@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{elf, process, project::Project, setup, ui};
+use crate::{elf, marked, process, project::Project, setup, ui};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -163,7 +162,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     print!("{table}");
     if args.only.is_none() {
-        write_table(&project, &table)?;
+        marked::write(&project.boards().join("cost/README.md"), MARKS, &table)?;
     }
     Ok(())
 }
@@ -257,17 +256,6 @@ fn counted(mut path: &str) -> Vec<&str> {
         path = &path[digits + name.len()..];
     }
     names
-}
-
-fn write_table(project: &Project, table: &str) -> Result<()> {
-    let path = project.boards().join("cost/README.md");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let [start, end] = MARKS;
-    let (Some((head, _)), Some((_, tail))) = (text.split_once(start), text.split_once(end)) else {
-        bail!("{} has lost its marks", path.display());
-    };
-    let text = format!("{head}{start}{table}{end}{tail}");
-    fs::write(&path, text).with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]

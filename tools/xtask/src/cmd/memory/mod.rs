@@ -2,12 +2,10 @@
 
 mod nets;
 
-use std::fs;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use tinpail_plan::{Bucketing, Error, Net, Optimizer, PlanFile, Train};
 
-use crate::{project::Project, ui};
+use crate::{marked, project::Project, ui};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -142,7 +140,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     print!("{table}");
     if args.only.is_none() {
-        write_table(&project, &table)?;
+        marked::write(&project.root.join("ARCHITECTURE.md"), MARKS, &table)?;
     }
     Ok(())
 }
@@ -205,17 +203,6 @@ fn plan(net: &Net, train: Train, limit: Option<usize>, fixed: &[&str]) -> Result
     bucketing.ram_limit_bytes(persistent + limit).plan()
 }
 
-fn write_table(project: &Project, table: &str) -> Result<()> {
-    let path = project.root.join("ARCHITECTURE.md");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let [start, end] = MARKS;
-    let (Some((head, _)), Some((_, tail))) = (text.split_once(start), text.split_once(end)) else {
-        bail!("{} has lost its marks", path.display());
-    };
-    let text = format!("{head}{start}{table}{end}{tail}");
-    fs::write(&path, text).with_context(|| path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +214,7 @@ mod tests {
             .expect("the project")
             .root
             .join("ARCHITECTURE.md");
-        let document = fs::read_to_string(document).expect("the document");
+        let document = std::fs::read_to_string(document).expect("the document");
         for work in WORKS {
             let own = row(work).expect("plans");
             let line = own.line(work);
