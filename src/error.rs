@@ -14,10 +14,10 @@ pub enum BindError {
     /// The arena has fewer elements than the plan needs.
     #[error("the plan needs an arena of {needed} elements, this one has {found}")]
     Arena { needed: usize, found: usize },
-    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`), or for another
+    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`) or products (`exact` or `fma`), or for another
     /// version of the recipe.
     #[error(
-        "the plan was made for another version of the recipe, or for functions that this build lacks"
+        "the plan was made for another version of the recipe, or for functions or products that this build lacks"
     )]
     Recipe,
     /// The plan's default bucket, a parameter or a state lies outside of the plan.

@@ -7,6 +7,7 @@ use crate::math::Math;
 use crate::model::Model;
 use crate::optim::{At, Optimizer, States, Update};
 use crate::plan::{Call, Kernel, Operand, Plan, Rows, Span, Step, Work};
+use crate::products::Products;
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
 /// mean that plan and firmware do not belong together.
@@ -78,6 +79,7 @@ pub(crate) struct Context<'m, O> {
     /// Where the bucket's own operands begin.
     pub frame: u16,
     pub math: Math,
+    pub products: Products,
     /// Seeds Dropout: the same for the forward and backward of one step.
     pub seed: u32,
 }

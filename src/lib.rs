@@ -28,6 +28,8 @@
 //! | --- | --- |
 //! | `libm` (default) | exp, tanh, sigmoid of tinpail's own, ln, sqrt, expm1, erf from libm: the exact recipe |
 //! | `micromath` | the same from micromath: smaller, with the errors stated in [`math`] |
+//! | `exact` (default) | products and sums rounded apart: the recipe of that name, see [`recipe`] |
+//! | `fma` | products and sums rounded once: for plans that were made for it |
 //! | `defmt` | `defmt::Format` on errors and small types |
 //! | `alloc` | owned results |
 //! | `std` | what host tools need |
@@ -61,6 +63,7 @@ pub mod module;
 pub mod monitor;
 pub mod optim;
 pub mod plan;
+pub mod products;
 pub mod profiler;
 pub mod recipe;
 pub mod schedule;

@@ -1,17 +1,22 @@
 //! The numeric recipe: what a plan fixes about arithmetic, so that the host computes the device's bits.
 //!
-//! | choice | `exact`, version 2 |
-//! | --- | --- |
-//! | products | one sequential sum in index order from +0, separate multiply and add |
-//! | bias | added after the sum; input and hidden products are two sums, each with its bias, then added |
-//! | dW | rows in time order (t ascending, then the batch), onto zero or the held gradient |
-//! | subnormals | kept |
-//! | exp, tanh, sigmoid | [`Math`]: [`own`](crate::math::own) (version 1: libm's, sigmoid by exp) or micromath |
-//! | ln, sqrt, expm1, erf | [`Math`]: libm (pinned version) or micromath |
+//! Version 2, with [`ProductsKind::Separate`] (the recipe `exact`) or [`ProductsKind::Fused`] (`fma`):
+//!
+//! | choice | `exact` | `fma` |
+//! | --- | --- | --- |
+//! | products | one sequential sum in index order from +0, separate multiply and add | the same sum, each product and addition rounded once |
+//! | bias | added after the sum; input and hidden products are two sums, each with its bias, then added | the same |
+//! | dW | rows in time order (t ascending, then the batch), onto zero or the held gradient, separate multiply and add | the same order, rounded once; the product of a single row is rounded as it is |
+//! | convolution | separate multiply and add | rounded once; where windows are three wide and slide by one, +0 is added before the bias |
+//! | everything else: gates, activations, norms, poolings, losses, the optimizer, clipping's norm | separate multiply and add | the same |
+//! | subnormals | kept | kept |
+//! | exp, tanh, sigmoid | [`Math`]: [`own`](crate::math::own) (version 1: libm's, sigmoid by exp) or micromath | the same |
+//! | ln, sqrt, expm1, erf | [`Math`]: libm (pinned version) or micromath | the same |
 
 use serde::{Deserialize, Serialize};
 
 use crate::math::Math;
+use crate::products::Products;
 
 /// The version of the table above. Another order of sums anywhere is another version.
 pub const VERSION: u8 = 2;
@@ -21,6 +26,7 @@ pub const VERSION: u8 = 2;
 pub struct Recipe {
     pub version: u8,
     pub math: MathKind,
+    pub products: ProductsKind,
 }
 
 /// Which functions a plan was made for; [`MathKind::get`] says whether they are compiled in.
@@ -41,6 +47,38 @@ impl MathKind {
             MathKind::Micromath => Some(Math::Micromath),
             #[allow(unreachable_patterns)]
             _ => None,
+        }
+    }
+}
+
+/// How the products of a plan join their sums; [`ProductsKind::get`] says whether that is compiled in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProductsKind {
+    /// Two roundings: fewer cycles on a Cortex-M4, the same bits as portable code.
+    #[default]
+    Separate,
+    /// One rounding, by a fused multiplication and addition: fewer instructions, for a Cortex-M7, M33 or M55 and RISC-V with F.
+    Fused,
+}
+
+impl ProductsKind {
+    /// The products, if this build has them.
+    pub const fn get(self) -> Option<Products> {
+        match self {
+            #[cfg(feature = "exact")]
+            ProductsKind::Separate => Some(Products::Separate),
+            #[cfg(feature = "fma")]
+            ProductsKind::Fused => Some(Products::Fused),
+            #[allow(unreachable_patterns)]
+            _ => None,
+        }
+    }
+
+    /// The feature of tinpail that has them, which is what the recipe is called.
+    pub const fn feature(self) -> &'static str {
+        match self {
+            ProductsKind::Separate => "exact",
+            ProductsKind::Fused => "fma",
         }
     }
 }

@@ -6,7 +6,9 @@ use std::{env, fs};
 
 use tinpail_convert::{Kind, Tensor, Weights};
 use tinpail_plan::symbol::{Act, Convolution, FullyConnected, Mode, Rnn, SoftmaxOutput};
-use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Saved, Symbols, Train, json};
+use tinpail_plan::{
+    Bucketing, Net, Optimizer, PlanFile, ProductsKind, Saved, Symbols, Train, json,
+};
 
 type Made<T> = Result<T, tinpail_plan::Error>;
 
@@ -186,7 +188,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             .train(Train::None)
     };
     files.work("mlp", inference(|| mlp(false)), None)?;
-    files.work("fc", inference(|| product(1, 640, 128)), None)?;
+    let fc = || inference(|| product(1, 640, 128));
+    files.work("fc", fc(), None)?;
+    files.work("fc_fma", fc().products(ProductsKind::Fused), None)?;
     files.work("product", inference(|| product(16, 640, 16)), None)?;
     files.work("conv", inference(|| convolution(false)), None)?;
     files.work("depthwise", inference(|| convolution(true)), None)?;
@@ -197,6 +201,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .train(Train::Fused)
     };
     files.work("lstm", lstm(), None)?;
+    files.work("lstm_fma", lstm().products(ProductsKind::Fused), None)?;
     files.work("lstm_f16", lstm().saved_activations(Saved::F16), None)?;
 
     println!("cargo::rerun-if-changed=../speaker/model");

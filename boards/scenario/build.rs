@@ -1,5 +1,5 @@
 //! Plans scenario c from MXNet's symbol.json and turns its steps into statics; and plans another network, which the
-//! boards load over the kernels of the first, and one that saves its activations in f16.
+//! boards load over the kernels of the first, one that saves its activations in f16, and one by the recipe `fma`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +13,9 @@ use tinpail::plan::Counts;
 use tinpail::{BucketingModule, Registry};
 use tinpail_convert::{AlignedBlob, Kind, Weights};
 use tinpail_plan::symbol::{FullyConnected, Mode, Rnn, SoftmaxOutput};
-use tinpail_plan::{Bucketing, Net, Optimizer, PlanFile, Saved, Symbols, Train, json};
+use tinpail_plan::{
+    Bucketing, Net, Optimizer, PlanFile, ProductsKind, Saved, Symbols, Train, json,
+};
 
 const GOLDEN: &str = "../../tests/golden";
 
@@ -67,7 +69,7 @@ fn wider(steps: u32) -> Result<Net, tinpail_plan::Error> {
         .label("softmax_label", [0]))
 }
 
-/// A layer of each mode, one over the other, for a build that saves its activations in f16.
+/// A layer of each mode, one over the other, for a build that saves its activations in f16 and for one by the recipe `fma`.
 fn layers(steps: u32) -> Result<Net, tinpail_plan::Error> {
     let mut s = Symbols::new();
     let (mut y, label) = (s.variable("data"), s.variable("softmax_label"));
@@ -87,21 +89,23 @@ fn layers(steps: u32) -> Result<Net, tinpail_plan::Error> {
         .label("softmax_label", [0]))
 }
 
-/// Plans the network above as the module `saved`, with what the host computes with it.
-fn write_saved(out: &Path) -> Result<(), Box<dyn Error>> {
-    let bucketing = Bucketing::new(layers)
+/// Plans the network above as a module, with what the host computes with it.
+fn write_layers<F>(out: &Path, name: &str, bucketing: Bucketing<F>) -> Result<(), Box<dyn Error>>
+where
+    F: Fn(u32) -> Result<Net, tinpail_plan::Error>,
+{
+    let bucketing = bucketing
         .bucket_keys([2, 5])
         .batch_size(2)
         .optimizer(Optimizer::Sgd { momentum: true })
-        .train(Train::Fused)
-        .saved_activations(Saved::F16);
-    bucketing.emit("saved")?;
+        .train(Train::Fused);
+    bucketing.emit(name)?;
     let plan = bucketing.plan()?;
-    let (values, bits) = run_on_host(&plan, &out.join("saved.blob"))?;
+    let (values, bits) = run_on_host(&plan, &out.join(format!("{name}.blob")))?;
     let source = format!(
         "/// What the host computed.\npub const EXPECTED: (usize, u32) = ({values}, {bits:#x});\n"
     );
-    fs::write(out.join("saved_expected.rs"), source)?;
+    fs::write(out.join(format!("{name}_expected.rs")), source)?;
     Ok(())
 }
 
@@ -223,6 +227,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     source.push_str("];\n");
     fs::write(out.join("steps.rs"), source)?;
     write_second(&out)?;
-    write_saved(&out)?;
+    write_layers(
+        &out,
+        "saved",
+        Bucketing::new(layers).saved_activations(Saved::F16),
+    )?;
+    write_layers(
+        &out,
+        "fused",
+        Bucketing::new(layers).products(ProductsKind::Fused),
+    )?;
     Ok(())
 }

@@ -13,15 +13,17 @@
 //! For each tap the outputs that it reaches are a rectangle, found once: the inner loops run along its rows and test
 //! nothing.
 
-use super::blas::{self, Matrix, Window3, portable::axpy};
+use super::blas::{self, Matrix, Window3, axpy};
 use super::finite::{all_finite, finite};
 use super::rows::{Column, row, rows, rows_mut, strided_mut};
 use super::window::{Axis, Rect};
 use crate::optim::{Optimizer, Overflow, Update};
+use crate::products::Products;
 
-/// The sizes of a convolution.
+/// The sizes of a convolution, and how products join sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
+    pub products: Products,
     /// Channels that one group reads.
     pub channels: usize,
     /// Filters of one group.
@@ -130,7 +132,7 @@ impl Convolution {
                             values: x,
                             stride: self.input_plane(),
                         };
-                        blas::gemv_transposed(w, x, y);
+                        blas::gemv_transposed(self.products, w, x, y);
                         add_to_all(y, b.next());
                         continue;
                     }
@@ -186,7 +188,7 @@ impl Convolution {
                 pad: self.width.pad,
                 bias,
             };
-            blas::window3(window, y);
+            blas::window3(self.products, window, y);
         }
     }
 
@@ -200,10 +202,10 @@ impl Convolution {
         for (tap, w) in self.each_tap(w) {
             for (x, y) in tap.input.of(x).zip(tap.output.of_mut(y)) {
                 if tap.step == 1 {
-                    axpy(w, x, y);
+                    axpy(self.products, w, x, y);
                 } else {
                     for (y, x) in y.iter_mut().zip(Column::every(x, tap.step)) {
-                        *y += w * x;
+                        *y = self.products.mul_add(w, x, *y);
                     }
                 }
             }
@@ -244,10 +246,10 @@ impl Convolution {
         for (tap, w) in self.each_tap(w) {
             for (delta, dx) in tap.output.of(delta).zip(tap.input.of_mut(dx)) {
                 if tap.step == 1 {
-                    axpy(w, delta, dx);
+                    axpy(self.products, w, delta, dx);
                 } else {
                     for (dx, delta) in strided_mut(dx, 0, tap.step, 1).flatten().zip(delta) {
-                        *dx += w * delta;
+                        *dx = self.products.mul_add(w, *delta, *dx);
                     }
                 }
             }
@@ -292,7 +294,7 @@ impl Convolution {
             for (x, dw) in channels {
                 for (kh, dw) in rows_mut(dw, self.width.kernel).enumerate() {
                     for (kw, dw) in dw.iter_mut().enumerate() {
-                        *dw = self.tap(kh, kw).product(x, delta, *dw);
+                        *dw = self.tap(kh, kw).product(self.products, x, delta, *dw);
                     }
                 }
             }
@@ -334,16 +336,15 @@ fn add_to_all(y: &mut [f32], b: Option<&f32>) {
 
 impl Tap {
     /// `sum` + the products of inputs and deltas that the tap connects.
-    fn product(self, x: &[f32], delta: &[f32], sum: f32) -> f32 {
+    fn product(self, products: Products, x: &[f32], delta: &[f32], sum: f32) -> f32 {
         let rows = self.input.of(x).zip(self.output.of(delta));
         rows.fold(sum, |sum, (x, delta)| {
             if self.step == 1 {
-                x.iter()
-                    .zip(delta)
-                    .fold(sum, |sum, (x, delta)| sum + x * delta)
+                let pairs = x.iter().zip(delta);
+                pairs.fold(sum, |sum, (x, delta)| products.mul_add(*x, *delta, sum))
             } else {
                 let pairs = Column::every(x, self.step).zip(delta);
-                pairs.fold(sum, |sum, (x, delta)| sum + x * delta)
+                pairs.fold(sum, |sum, (x, delta)| products.mul_add(x, *delta, sum))
             }
         })
     }

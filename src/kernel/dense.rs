@@ -15,10 +15,12 @@ use super::elementwise::add_assign;
 use super::finite::all_finite;
 use super::rows::{Strided, rows_mut};
 use crate::optim::{Optimizer, Overflow, Update};
+use crate::products::Products;
 
-/// The shape of a matrix of weights, `[outputs, inputs]`.
+/// The shape of a matrix of weights, `[outputs, inputs]`, and how products with it join sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dense {
+    pub products: Products,
     pub inputs: usize,
     pub outputs: usize,
 }
@@ -44,7 +46,8 @@ impl Dense {
         y: &mut [f32], // [R, O], strided
         stride: usize,
     ) {
-        blas::gemm(self.inputs, self.outputs, x, w, b, y, stride);
+        let sizes = [self.inputs, self.outputs];
+        blas::gemm(self.products, sizes, x, w, b, y, stride);
     }
 
     /// One row of [`Self::forward`]; with `add`, the product and its bias are summed first and then added to `y`.
@@ -58,7 +61,7 @@ impl Dense {
         add: bool,
     ) {
         if !x.is_empty() {
-            return blas::gemv(self.inputs, x, w, b, y, add);
+            return blas::gemv(self.products, self.inputs, x, w, b, y, add);
         }
         let mut b = b.iter();
         for y in y {
@@ -98,7 +101,7 @@ impl Dense {
             values: w,
             stride: self.inputs,
         };
-        blas::gemv_transposed(delta, w, dx);
+        blas::gemv_transposed(self.products, delta, w, dx);
     }
 
     /// dw += delta^T x. The rows of x are those of `x0` (the initial state of a recurrent layer), then those of `x1`.
@@ -148,6 +151,7 @@ impl Dense {
             stride: self.inputs,
         };
         Some(Outer {
+            products: self.products,
             delta: Matrix {
                 values: delta.values.get(delta.first..)?,
                 stride: delta.stride,

@@ -3,7 +3,7 @@
 //! R rows, K inputs, O outputs.
 //!
 //! Fixed order: the squares of each row of dW (and of each 64 values of a row) are one sum, the sums are added in the
-//! rows' order; parameters in the order of their indices.
+//! rows' order; parameters in the order of their indices. These sums are the same in every recipe: separate multiplications and additions.
 //!
 //! Of dW = delta^T z the norm also follows from the rows alone: |dW|^2 = sum over s, t of (delta_s . delta_t)(z_s . z_t).
 //! That takes R (R+1) / 2 pairs of products of O and of K in place of R O K, and no tile; the plan takes whichever is less.
@@ -72,7 +72,9 @@ pub fn pairs(
     x0: &[f32],         // [R0, K]
     x1: &[f32],         // [R - R0, K]
 ) -> f32 {
-    let Dense { inputs, outputs } = dense;
+    let Dense {
+        inputs, outputs, ..
+    } = dense;
     let Some(before) = x0.len().checked_div(inputs) else {
         return 0.0;
     };

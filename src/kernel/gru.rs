@@ -13,7 +13,6 @@
 
 use super::activation::{sigmoid_slope, tanh_slope};
 use super::blas;
-use super::dense::Dense;
 use super::elementwise::add_assign;
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
 use super::rows::{four_mut, rows, rows_mut, split};
@@ -40,6 +39,7 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         inputs,
         hidden,
         keep,
+        ..
     } = dims;
     let two = hidden.saturating_mul(2);
     let mut h = Running::new(
@@ -48,18 +48,9 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         batch.saturating_mul(hidden),
         keep != Keep::Last,
     );
-    let input = Dense {
-        inputs,
-        outputs: hidden.saturating_mul(3),
-    };
-    let reset_update = Dense {
-        inputs: hidden,
-        outputs: two,
-    };
-    let new = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let input = dims.dense(inputs, hidden.saturating_mul(3));
+    let reset_update = dims.dense(hidden, two);
+    let new = dims.dense(hidden, hidden);
     let Weights { wi, bi, wh, bh } = io.weights;
     let (wh_gates, wh_new) = split(wh, two.saturating_mul(hidden));
     let (bh_gates, bh_new) = split(bh, two);
@@ -137,14 +128,8 @@ pub fn backward(dims: Dims, io: Backward<'_>) {
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
     let two = hidden.saturating_mul(2);
-    let reset_update = Dense {
-        inputs: hidden,
-        outputs: two,
-    };
-    let new = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let reset_update = dims.dense(hidden, two);
+    let new = dims.dense(hidden, hidden);
     let (wh_gates, wh_new) = split(io.wh, two.saturating_mul(hidden));
     let mut h = rows(io.h, state_len);
     let mut dh_all = rows(io.dh_all, state_len);

@@ -10,7 +10,6 @@
 //! left to right. Steps backward from the last; in each, all sequences of the batch in turn.
 
 use super::blas;
-use super::dense::Dense;
 use super::elementwise::{add_assign, mul_assign};
 use super::recurrent::{Dims, Gates, Keep, Running, Weights};
 use super::rows::{four_mut, groups, groups_mut, rows, rows_mut};
@@ -41,19 +40,14 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         inputs,
         hidden,
         keep,
+        ..
     } = dims;
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
     let mut c = Running::new(io.c, io.c0, state_len, keep == Keep::All);
     let mut h = Running::new(io.h, io.h0, state_len, keep != Keep::Last);
-    let input = Dense {
-        inputs,
-        outputs: gate_len,
-    };
-    let state = Dense {
-        inputs: hidden,
-        outputs: gate_len,
-    };
+    let input = dims.dense(inputs, gate_len);
+    let state = dims.dense(hidden, gate_len);
     let Weights { wi, bi, wh, bh } = io.weights;
     // Where every step has gates of its own, all steps' products with the input are one product of matrices.
     let ahead = keep == Keep::All;
@@ -128,10 +122,7 @@ pub fn backward(dims: Dims, math: Math, io: Backward<'_>) {
     let Dims { batch, hidden, .. } = dims;
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
-    let state = Dense {
-        inputs: hidden,
-        outputs: gate_len,
-    };
+    let state = dims.dense(hidden, gate_len);
     let mut c = rows(io.c, state_len);
     let mut dh_all = rows(io.dh_all, state_len);
 

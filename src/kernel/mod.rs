@@ -4,9 +4,10 @@
 //! check lengths once, so no kernel checks them again. Sizes are letters, declared where a file begins; the shape
 //! of a buffer stands beside it; a gradient is called `d` and the name of the value it belongs to.
 //!
-//! The order of every sum is part of the contract (recipe `exact`): one sequential sum per output, from +0, in the
+//! The order of every sum is part of the contract: one sequential sum per output, from +0, in the
 //! order that the file's head gives, by separate multiplications and additions. Several outputs at a time are fine,
-//! as each has its own accumulator.
+//! as each has its own accumulator. In the recipe `fma` the sums of dense layers, convolutions and recurrent layers take each product and
+//! addition with one rounding ([`Products`](crate::products::Products)), in the same order.
 
 pub mod activation;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
@@ -32,6 +33,9 @@ pub mod pooling;
 pub mod recurrent;
 pub mod reduce;
 pub mod regression;
+#[cfg(riscv_f)]
+#[allow(unsafe_code)]
+pub mod riscv;
 pub mod rnn;
 pub mod rows;
 pub mod sequence;

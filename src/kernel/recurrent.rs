@@ -6,10 +6,13 @@
 //! and then the two are added. T is what `x` is long enough for.
 
 use super::blas;
+use super::dense::Dense;
+use crate::products::Products;
 
-/// The sizes of one layer, and what it keeps.
+/// The sizes of one layer, how products join sums, and what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims {
+    pub products: Products,
     /// N
     pub batch: usize,
     /// D
@@ -17,6 +20,17 @@ pub struct Dims {
     /// H
     pub hidden: usize,
     pub keep: Keep,
+}
+
+impl Dims {
+    /// Products of `inputs` values with a matrix for `outputs`.
+    pub(super) fn dense(self, inputs: usize, outputs: usize) -> Dense {
+        Dense {
+            products: self.products,
+            inputs,
+            outputs,
+        }
+    }
 }
 
 /// What a layer keeps of its steps.

@@ -6,7 +6,6 @@
 //! of the batch in turn.
 
 use super::activation::{self, Act, relu_slope, tanh_slope};
-use super::dense::Dense;
 use super::elementwise::{add_assign, assign};
 use super::recurrent::{Dims, Keep, Running, Weights};
 use super::rows::{rows, rows_mut};
@@ -52,6 +51,7 @@ pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
         inputs,
         hidden,
         keep,
+        ..
     } = dims;
     let mut h = Running::new(
         io.h,
@@ -59,14 +59,8 @@ pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
         batch.saturating_mul(hidden),
         keep != Keep::Last,
     );
-    let input = Dense {
-        inputs,
-        outputs: hidden,
-    };
-    let state = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let input = dims.dense(inputs, hidden);
+    let state = dims.dense(hidden, hidden);
     let Weights { wi, bi, wh, bh } = io.weights;
     let Some(sums) = io.sums.get_mut(..hidden) else {
         return;
@@ -108,10 +102,7 @@ pub struct Backward<'a> {
 pub fn backward(dims: Dims, mode: Mode, io: Backward<'_>) {
     let Dims { batch, hidden, .. } = dims;
     let state_len = batch.saturating_mul(hidden);
-    let state = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let state = dims.dense(hidden, hidden);
     let mut dh_all = rows(io.dh_all, state_len);
 
     for (delta, h) in rows_mut(io.delta, state_len)

@@ -37,6 +37,7 @@ use crate::optim::Optimizer;
 use crate::plan::{
     BucketIndex, BucketPlan, Home, Param, ParamKind, Plan, Port, PortKind, Program, Rows, Train,
 };
+use crate::products::Products;
 
 /// One batch: the bucket it belongs to, its data and its labels, borrowed from the caller.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,7 @@ pub struct BucketingModule<'a, M: Model> {
     flash: &'a [f32],
     optimizer: Option<M::Optimizer>,
     math: Math,
+    products: Products,
     current: BucketIndex,
     stage: Stage,
     for_training: bool,
@@ -122,7 +124,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #     fn plan(&self) -> Plan<'_> {
     /// #         Plan {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
-    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
+    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm, products: recipe::ProductsKind::Separate },
     /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
     /// #             params: &[], states: &[], buckets: &[], programs: &[], ports: &[],
     /// #             steps: &[], loops: &[], calls: &[], operands: &[], strides: &[], spans: &[], ints: &[],
@@ -147,7 +149,7 @@ impl<'a, M: StaticModel> BucketingModule<'a, M> {
     /// #     fn plan(&self) -> Plan<'_> {
     /// #         Plan {
     /// #             schema: 0, fingerprint: 0, batch_size: 1, arena_len: 8, persistent_len: 0, flash_len: 0,
-    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm },
+    /// #             recipe: recipe::Recipe { version: recipe::VERSION, math: recipe::MathKind::Libm, products: recipe::ProductsKind::Separate },
     /// #             train: plan::Train::None, optimizer: Kind::Sgd, default_bucket: 0,
     /// #             params: &[], states: &[], buckets: &[], programs: &[], ports: &[],
     /// #             steps: &[], loops: &[], calls: &[], operands: &[], strides: &[], spans: &[], ints: &[],
@@ -224,6 +226,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             });
         }
         let math = plan.recipe.math.get().ok_or(BindError::Recipe)?;
+        let products = plan.recipe.products.get().ok_or(BindError::Recipe)?;
         let current = BucketIndex(plan.default_bucket);
         if plan.recipe.version != crate::recipe::VERSION {
             return Err(BindError::Recipe);
@@ -273,6 +276,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             flash,
             optimizer: None,
             math,
+            products,
             current,
             stage: Stage::Empty,
             for_training: true,
@@ -436,6 +440,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             flash: self.flash,
             optimizer: self.optimizer,
             math: self.math,
+            products: self.products,
             current: self.current,
             stage: self.stage,
             for_training: self.for_training,
@@ -729,6 +734,7 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             begin_num_update: self.begin_num_update,
             frame: bucket.frame,
             math: self.math,
+            products: self.products,
             seed: self.step_seed,
         };
         let done = exec::run(&self.model, &plan, &mut memory, rows, &mut context);

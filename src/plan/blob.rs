@@ -4,7 +4,7 @@
 //! One postcard message and a CRC, without names:
 //!
 //! ```text
-//! | magic "TPP1" | kernels | head | counts    | rows of each table, in the order of the counts | crc |
+//! | magic "TPP2" | kernels | head | counts    | rows of each table, in the order of the counts | crc |
 //! | 4 bytes      | varint  |      | 12 varint | postcard of each row                           | 4   |
 //!
 //! kernels: a fingerprint of the kernels and their operands, for a kernel is stored as its number
@@ -27,7 +27,7 @@ use crate::optim::Kind;
 use crate::recipe::Recipe;
 
 /// The first bytes of every plan blob.
-pub const MAGIC: [u8; 4] = *b"TPP1";
+pub const MAGIC: [u8; 4] = *b"TPP2";
 
 /// A fingerprint of the kernels, their numbers and their operands: FNV-1a.
 pub const KERNELS: u32 = kernels();

@@ -76,4 +76,9 @@ fn a_plan_that_contradicts_itself_is_refused() {
         let plan = broken(&|plan| plan.recipe.math = tinpail::recipe::MathKind::Micromath);
         refused(&plan, len, blob.bytes(), BindError::Recipe);
     }
+    #[cfg(not(feature = "fma"))]
+    {
+        let plan = broken(&|plan| plan.recipe.products = tinpail::recipe::ProductsKind::Fused);
+        refused(&plan, len, blob.bytes(), BindError::Recipe);
+    }
 }

@@ -1,12 +1,12 @@
 //! What must not change a bit.
 
 use tinpail::plan::Kernel;
-use tinpail_plan::{GradReq, PlanFile, Train};
+use tinpail_plan::{GradReq, PlanFile, ProductsKind, Train};
 
 use crate::common::rng::Rng;
 use crate::common::run::{self, Module};
 use crate::common::values::{Persistent, Sample};
-use crate::row::{How, Row};
+use crate::row::{How, RECIPES, Row};
 use crate::rows::for_every_row;
 
 /// Two buckets; even, for the rows that halve their steps.
@@ -17,6 +17,7 @@ fn how(batch_size: usize, train: Train) -> How {
         batch_size,
         train,
         share_memory: true,
+        products: ProductsKind::Separate,
         limit: None,
     }
 }
@@ -61,17 +62,23 @@ fn three_steps(file: &PlanFile, case: &Case) -> (Vec<Bits>, Vec<Vec<Vec<u32>>>) 
 #[test]
 fn fused_updates_and_whole_steps_give_the_bits_of_held_gradients() {
     for_every_row(|row, batch_size| {
-        let held = row.plan(&KEYS, how(batch_size, Train::Held));
-        let case = Case::random(row, &held, batch_size);
-        let (held_bits, held_steps) = three_steps(&held, &case);
-        for train in [Train::Fused, Train::Step] {
-            let other = row.plan(&KEYS, how(batch_size, train));
-            let (bits, steps) = three_steps(&other, &case);
-            let what = format!("{}, batch {batch_size}, {train:?}", row.name);
-            assert_eq!(held_steps, steps, "{what}: outputs, input gradients");
-            for (step, (held, own)) in held_bits.iter().zip(&bits).enumerate() {
-                for (held, own) in held.iter().zip(own) {
-                    assert_eq!(held, own, "{what}, after step {step}");
+        for &products in RECIPES {
+            let how = |train| How {
+                products,
+                ..how(batch_size, train)
+            };
+            let held = row.plan(&KEYS, how(Train::Held));
+            let case = Case::random(row, &held, batch_size);
+            let (held_bits, held_steps) = three_steps(&held, &case);
+            for train in [Train::Fused, Train::Step] {
+                let other = row.plan(&KEYS, how(train));
+                let (bits, steps) = three_steps(&other, &case);
+                let what = format!("{}, batch {batch_size}, {train:?}, {products:?}", row.name);
+                assert_eq!(held_steps, steps, "{what}: outputs, input gradients");
+                for (step, (held, own)) in held_bits.iter().zip(&bits).enumerate() {
+                    for (held, own) in held.iter().zip(own) {
+                        assert_eq!(held, own, "{what}, after step {step}");
+                    }
                 }
             }
         }

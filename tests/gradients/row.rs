@@ -1,6 +1,6 @@
 //! A row of the table: a network, and how it is planned.
 
-use tinpail_plan::{Bucketing, Error, GradReq, Net, PlanFile, Train};
+use tinpail_plan::{Bucketing, Error, GradReq, Net, PlanFile, ProductsKind, Train};
 
 /// What a row makes for a bucket key: a number of time steps, where it has any.
 type SymGen = Box<dyn Fn(usize) -> Net>;
@@ -12,12 +12,20 @@ pub struct Row {
     pub fixed: Vec<&'static str>,
 }
 
+/// The recipes that this build has. (The command enables `fma`, so a test of the workspace has both.)
+pub const RECIPES: &[ProductsKind] = &[
+    ProductsKind::Separate,
+    #[cfg(feature = "fma")]
+    ProductsKind::Fused,
+];
+
 /// How a row is planned.
 #[derive(Clone, Copy)]
 pub struct How {
     pub batch_size: usize,
     pub train: Train,
     pub share_memory: bool,
+    pub products: ProductsKind,
     /// `ram_limit_bytes`.
     pub limit: Option<usize>,
 }
@@ -85,7 +93,8 @@ impl Row {
             .train(how.train)
             .grad_req(grad_req)
             .inputs_need_grad(self.data_is_numbers())
-            .share_memory(how.share_memory);
+            .share_memory(how.share_memory)
+            .products(how.products);
         match how.limit {
             Some(limit) => bucketing.ram_limit_bytes(limit).plan(),
             None => bucketing.plan(),

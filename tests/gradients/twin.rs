@@ -1,32 +1,38 @@
 //! Forward and all gradients of every row, for one sample and for three, against the f64 interpreter.
 
 use tinpail::plan::ParamKind;
-use tinpail_plan::Train;
+use tinpail_plan::{ProductsKind, Train};
 
 use crate::common::masks::masks;
 use crate::common::rng::Rng;
 use crate::common::values::{Persistent, Sample};
 use crate::common::{run, twin};
-use crate::row::{How, Row};
+use crate::row::{How, RECIPES, Row};
 use crate::rows::{for_every_row, rows};
 
 /// The steps of rows that have any; even, for the rows that halve them.
 const KEY: u32 = 4;
 
 fn check(row: &Row, batch_size: usize) {
-    // A sample may have no gradient at all, if all its labels are ignored or all relus are off.
-    let moved = (0..10).any(|seed| check_sample(row, batch_size, seed));
-    let name = &row.name;
-    assert!(moved, "{name}: no gradient is more than nothing");
+    for &products in RECIPES {
+        // A sample may have no gradient at all, if all its labels are ignored or all relus are off.
+        let moved = (0..10).any(|seed| check_sample(row, batch_size, products, seed));
+        let name = &row.name;
+        assert!(moved, "{name}: no gradient is more than nothing");
+    }
 }
 
 /// Whether any gradient is more than nothing.
-fn check_sample(row: &Row, batch_size: usize, seed: u64) -> bool {
-    let what = format!("{}, batch {batch_size}, seed {seed}", row.name);
+fn check_sample(row: &Row, batch_size: usize, products: ProductsKind, seed: u64) -> bool {
+    let what = format!(
+        "{}, batch {batch_size}, {products:?}, seed {seed}",
+        row.name
+    );
     let how = How {
         batch_size,
         train: Train::Held,
         share_memory: true,
+        products,
         limit: None,
     };
     let file = row.plan(&[KEY], how);

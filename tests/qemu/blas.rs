@@ -7,6 +7,7 @@ use board::println;
 use static_cell::ConstStaticCell;
 use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Tile, Window3, portable};
 use tinpail::math::{Math, own};
+use tinpail::products::{Fused, MulAdd, Products, Separate};
 
 board::entry!(run);
 
@@ -97,7 +98,7 @@ impl Check {
     }
 }
 
-fn check(name: &str, buffers: &mut Buffers, case: impl Fn(&mut Check, &mut Buffers)) {
+fn check(name: &str, recipe: &str, buffers: &mut Buffers, case: impl Fn(&mut Check, &mut Buffers)) {
     let mut check = Check {
         random: Random(name.len() as u64),
         bits: 0x811c_9dc5,
@@ -118,57 +119,23 @@ fn check(name: &str, buffers: &mut Buffers, case: impl Fn(&mut Check, &mut Buffe
         }
     }
     println!(
-        "{name}: {CASES} cases, {} differences, bits {:08x}",
+        "{name}{recipe}: {CASES} cases, {} differences, bits {:08x}",
         check.different, check.bits
     );
 }
 
 fn run() {
     let buffers = BUFFERS.take();
+    sums_of_products::<Separate>(Products::Separate, "", buffers);
+    sums_of_products::<Fused>(Products::Fused, ", fma", buffers);
 
-    check("gemv", buffers, |check, io| {
-        let random = &mut check.random;
-        let (inputs, outputs) = (1 + random.below(29), 1 + random.below(24));
-        let (from, add) = (random.below(3), random.coin());
-        let x = &io.a[from..][..inputs];
-        let w = &io.b[from..][..inputs * outputs];
-        let b = &io.c[..if random.coin() { outputs } else { 0 }];
-        blas::gemv(inputs, x, w, b, &mut io.ours[0][..outputs], add);
-        portable::gemv(inputs, x, w, b, &mut io.theirs[0][..outputs], add);
-    });
-
-    check("gemm", buffers, |check, io| {
-        let random = &mut check.random;
-        let (rows, inputs, outputs) = (
-            1 + random.below(12),
-            1 + random.below(20),
-            1 + random.below(20),
-        );
-        let (x, w) = (&io.a[..rows * inputs], &io.b[..inputs * outputs]);
-        let b = &io.c[..if random.coin() { outputs } else { 0 }];
-        let stride = outputs + random.below(3);
-        blas::gemm(inputs, outputs, x, w, b, &mut io.ours[0], stride);
-        portable::gemm(inputs, outputs, x, w, b, &mut io.theirs[0], stride);
-    });
-
-    check("gemv_transposed", buffers, |check, io| {
-        let random = &mut check.random;
-        let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
-        let w = Matrix {
-            values: &io.a[..rows * (columns + gap) - gap],
-            stride: columns + gap,
-        };
-        blas::gemv_transposed(&io.b[..rows], w, &mut io.ours[0][..columns]);
-        portable::gemv_transposed(&io.b[..rows], w, &mut io.theirs[0][..columns]);
-    });
-
-    check("copy", buffers, |check, io| {
+    check("copy", "", buffers, |check, io| {
         let (from, to) = (check.random.below(40), check.random.below(40));
         blas::copy(&io.a[..from], &mut io.ours[0][..to]);
         portable::copy(&io.a[..from], &mut io.theirs[0][..to]);
     });
 
-    check("add_rows", buffers, |check, io| {
+    check("add_rows", "", buffers, |check, io| {
         let random = &mut check.random;
         let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
         let w = Matrix {
@@ -179,57 +146,7 @@ fn run() {
         portable::add_rows(rows, w, &mut io.theirs[0][..columns]);
     });
 
-    check("outer_sum", buffers, |check, io| {
-        let random = &mut check.random;
-        let (first, more) = (random.below(4), 1 + random.below(20));
-        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(18), random.below(3));
-        let matrix = |values, stride| Matrix { values, stride };
-        let outer = Outer {
-            delta: matrix(&io.a[..], outputs + gap),
-            outputs,
-            x: matrix(&io.b[..], width + gap),
-            x_rows: first,
-            more: matrix(&io.c[..], width),
-            more_rows: more,
-        };
-        let (stride, add) = (width + gap, random.coin());
-        let len = outputs * stride - gap;
-        blas::outer_sum(outer, &mut io.ours[0][..len], stride, width, add);
-        portable::outer_sum(outer, &mut io.theirs[0][..len], stride, width, add);
-    });
-
-    check("outer_sum_momentum", buffers, |check, io| {
-        let random = &mut check.random;
-        let (first, more) = (random.below(4), 1 + random.below(12));
-        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(40), random.below(3));
-        let rates = match random.coin() {
-            true => rates(random),
-            false => Rates {
-                scale: 1.0,
-                ..rates(random)
-            },
-        };
-        let matrix = |values, stride| Matrix { values, stride };
-        let outer = Outer {
-            delta: matrix(&io.a[..], outputs + gap),
-            outputs,
-            x: matrix(&io.b[..], width + gap),
-            x_rows: first,
-            more: matrix(&io.c[..], width),
-            more_rows: more,
-        };
-        let len = outputs * width;
-        let step = |sgd: fn(Rates, Outer<'_>, usize, &mut [f32], &mut [f32]) -> bool,
-                    io: &mut [Buffer; 2]| {
-            let [w, m] = io;
-            sgd(rates, outer, width, &mut w[..len], &mut m[..len])
-        };
-        let ours = step(blas::outer_sum_momentum, &mut io.ours);
-        let theirs = step(portable::outer_sum_momentum, &mut io.theirs);
-        check.same(ours, theirs);
-    });
-
-    check("outer_momentum", buffers, |check, io| {
+    check("outer_momentum", "", buffers, |check, io| {
         let random = &mut check.random;
         let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
         let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
@@ -243,7 +160,7 @@ fn run() {
         check.same(ours, theirs);
     });
 
-    check("outer_plain", buffers, |check, io| {
+    check("outer_plain", "", buffers, |check, io| {
         let random = &mut check.random;
         let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
         let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
@@ -252,7 +169,7 @@ fn run() {
         check.same(ours, theirs);
     });
 
-    check("sgd_momentum", buffers, |check, io| {
+    check("sgd_momentum", "", buffers, |check, io| {
         let random = &mut check.random;
         let (tile, rates) = (tile(random), rates(random));
         let step = |sgd: fn(Rates, Tile, &mut [f32], &[f32], &mut [f32]) -> bool,
@@ -266,7 +183,7 @@ fn run() {
         check.same(ours, theirs);
     });
 
-    check("sgd_plain", buffers, |check, io| {
+    check("sgd_plain", "", buffers, |check, io| {
         let random = &mut check.random;
         let (tile, rates) = (tile(random), rates(random));
         let ours = blas::sgd_plain(rates, tile, &mut io.ours[0], &io.a);
@@ -274,7 +191,7 @@ fn run() {
         check.same(ours, theirs);
     });
 
-    check("all_finite", buffers, |check, io| {
+    check("all_finite", "", buffers, |check, io| {
         let random = &mut check.random;
         let len = random.below(40);
         let values = &mut io.a[..len];
@@ -285,7 +202,7 @@ fn run() {
         check.same(blas::all_finite(values), portable::all_finite(values));
     });
 
-    check("lstm_state", buffers, |check, io| {
+    check("lstm_state", "", buffers, |check, io| {
         let len = check.random.below(40);
         let gates = [&io.a[..len], &io.b[..len], &io.c[..len]];
         let [c, h] = &mut io.ours;
@@ -294,7 +211,7 @@ fn run() {
         portable::lstm_state(gates, &mut c[..len], &mut h[..len]);
     });
 
-    check("lstm_deltas", buffers, |check, io| {
+    check("lstm_deltas", "", buffers, |check, io| {
         let len = check.random.below(40);
         let read = [&io.a[..len], &io.b[..len], &io.c[..len]];
         let step = |deltas: fn([&[f32]; 3], [&mut [f32]; 4], &mut [f32]), io: &mut [Buffer; 2]| {
@@ -309,32 +226,131 @@ fn run() {
         step(portable::lstm_deltas, &mut io.theirs);
     });
 
-    check("gru_new", buffers, |check, io| {
+    check("gru_new", "", buffers, |check, io| {
         let len = check.random.below(40);
         blas::gru_new(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
         portable::gru_new(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
     });
 
-    check("gru_state", buffers, |check, io| {
+    check("gru_state", "", buffers, |check, io| {
         let len = check.random.below(40);
         blas::gru_state(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
         portable::gru_state(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
     });
 
     // The functions' loops: values from their ranges, and any bits.
-    check("sigmoid_all", buffers, |check, io| {
+    check("sigmoid_all", "", buffers, |check, io| {
         let len = gates(check, io);
         Math::Libm.sigmoid_all(&mut io.ours[0][..len]);
         own::sigmoid_all(&mut io.theirs[0][..len]);
     });
 
-    check("tanh_all", buffers, |check, io| {
+    check("tanh_all", "", buffers, |check, io| {
         let len = gates(check, io);
         Math::Libm.tanh_all(&mut io.ours[0][..len]);
         own::tanh_all(&mut io.theirs[0][..len]);
     });
+}
 
-    check("window3", buffers, |check, io| {
+/// What exists once for each recipe.
+fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut Buffers) {
+    check("gemv", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (inputs, outputs) = (1 + random.below(29), 1 + random.below(24));
+        let (from, add) = (random.below(3), random.coin());
+        let x = &io.a[from..][..inputs];
+        let w = &io.b[from..][..inputs * outputs];
+        let b = &io.c[..if random.coin() { outputs } else { 0 }];
+        blas::gemv(products, inputs, x, w, b, &mut io.ours[0][..outputs], add);
+        portable::gemv::<P>(inputs, x, w, b, &mut io.theirs[0][..outputs], add);
+    });
+
+    check("gemm", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (rows, inputs, outputs) = (
+            1 + random.below(12),
+            1 + random.below(20),
+            1 + random.below(20),
+        );
+        let (x, w) = (&io.a[..rows * inputs], &io.b[..inputs * outputs]);
+        let b = &io.c[..if random.coin() { outputs } else { 0 }];
+        let stride = outputs + random.below(3);
+        blas::gemm(
+            products,
+            [inputs, outputs],
+            x,
+            w,
+            b,
+            &mut io.ours[0],
+            stride,
+        );
+        portable::gemm::<P>(inputs, outputs, x, w, b, &mut io.theirs[0], stride);
+    });
+
+    check("gemv_transposed", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
+        let w = Matrix {
+            values: &io.a[..rows * (columns + gap) - gap],
+            stride: columns + gap,
+        };
+        blas::gemv_transposed(products, &io.b[..rows], w, &mut io.ours[0][..columns]);
+        portable::gemv_transposed::<P>(&io.b[..rows], w, &mut io.theirs[0][..columns]);
+    });
+
+    check("outer_sum", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (first, more) = (random.below(4), 1 + random.below(20));
+        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(18), random.below(3));
+        let matrix = |values, stride| Matrix { values, stride };
+        let outer = Outer {
+            products,
+            delta: matrix(&io.a[..], outputs + gap),
+            outputs,
+            x: matrix(&io.b[..], width + gap),
+            x_rows: first,
+            more: matrix(&io.c[..], width),
+            more_rows: more,
+        };
+        let (stride, add) = (width + gap, random.coin());
+        let len = outputs * stride - gap;
+        blas::outer_sum(outer, &mut io.ours[0][..len], stride, width, add);
+        portable::outer_sum::<P>(outer, &mut io.theirs[0][..len], stride, width, add);
+    });
+
+    check("outer_sum_momentum", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (first, more) = (random.below(4), 1 + random.below(12));
+        let (outputs, width, gap) = (1 + random.below(18), 1 + random.below(40), random.below(3));
+        let rates = match random.coin() {
+            true => rates(random),
+            false => Rates {
+                scale: 1.0,
+                ..rates(random)
+            },
+        };
+        let matrix = |values, stride| Matrix { values, stride };
+        let outer = Outer {
+            products,
+            delta: matrix(&io.a[..], outputs + gap),
+            outputs,
+            x: matrix(&io.b[..], width + gap),
+            x_rows: first,
+            more: matrix(&io.c[..], width),
+            more_rows: more,
+        };
+        let len = outputs * width;
+        let step = |sgd: fn(Rates, Outer<'_>, usize, &mut [f32], &mut [f32]) -> bool,
+                    io: &mut [Buffer; 2]| {
+            let [w, m] = io;
+            sgd(rates, outer, width, &mut w[..len], &mut m[..len])
+        };
+        let ours = step(blas::outer_sum_momentum, &mut io.ours);
+        let theirs = step(portable::outer_sum_momentum::<P>, &mut io.theirs);
+        check.same(ours, theirs);
+    });
+
+    check("window3", recipe, buffers, |check, io| {
         let random = &mut check.random;
         let (pad, height) = (random.below(2), 1 + random.below(4));
         let (rows, width, channels) = (5, 6 + random.below(24), 1 + random.below(4));
@@ -353,8 +369,8 @@ fn run() {
             bias: random.value(),
         };
         let outputs = width + 2 * pad - 2;
-        blas::window3(window, &mut io.ours[0][..outputs]);
-        portable::window3(window, &mut io.theirs[0][..outputs]);
+        blas::window3(products, window, &mut io.ours[0][..outputs]);
+        portable::window3::<P>(window, &mut io.theirs[0][..outputs]);
     });
 }
 

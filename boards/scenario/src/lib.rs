@@ -37,6 +37,20 @@ pub mod saved {
     }
 }
 
+/// The same layers by the recipe `fma`.
+#[cfg(feature = "fma")]
+pub mod fused {
+    pub use crate::second::run;
+
+    include!(concat!(env!("OUT_DIR"), "/fused.rs"));
+    include!(concat!(env!("OUT_DIR"), "/fused_expected.rs"));
+
+    /// The parameters.
+    pub fn blob() -> &'static [u8] {
+        tinpail::include_blob!(concat!(env!("OUT_DIR"), "/fused.blob"))
+    }
+}
+
 mod second;
 
 /// One step and what MXNet printed for it. Floats are bits, so that statics need no conversion.

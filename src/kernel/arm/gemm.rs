@@ -1,9 +1,10 @@
 //! Matrix times matrix: twenty sums side by side, those of five rows of x with four of w.
 
 use super::gemv;
-use super::text::{ZEROS, add, fpu, mul};
+use super::text::{NO_BIAS, ZEROS, add, either, fma, fpu, mul};
 use crate::kernel::blas::holds;
 use crate::kernel::rows::{rows, strided_mut};
+use crate::products::MulAdd;
 
 /// Tiles of five rows of x by four of w, and where their sums go.
 #[repr(C)]
@@ -12,7 +13,7 @@ struct Tiles {
     x: *const f32,
     /// Tiles that are left.
     left: usize,
-    /// Not null: where there is no bias, four zeros.
+    /// Not null: where there is no bias, four of what changes nothing.
     bias: *const f32,
     y: *mut f32,
     /// Bytes from a row of y to the next.
@@ -24,7 +25,7 @@ struct Tiles {
 
 /// See [`gemm`](crate::kernel::blas::portable::gemm).
 #[inline(never)]
-pub fn gemm(
+pub fn gemm<P: MulAdd>(
     inputs: usize,
     outputs: usize,
     x: &[f32],
@@ -45,17 +46,17 @@ pub fn gemm(
         if !holds(y.len(), stride, 5, outputs) {
             break;
         }
-        five_rows(inputs, outputs, five, w, b, y, stride);
+        five_rows::<P>(inputs, outputs, five, w, b, y, stride);
         x = rest;
         y = y.get_mut(stride.wrapping_mul(5)..).unwrap_or(&mut []);
     }
     for (x, y) in rows(x, inputs).zip(strided_mut(y, 0, stride, outputs)) {
-        gemv(inputs, x, w, b, y, false);
+        gemv::<P>(inputs, x, w, b, y, false);
     }
 }
 
 /// Five rows of [`gemm`]: what it checked holds, and five rows lie in x and in y.
-fn five_rows(
+fn five_rows<P: MulAdd>(
     inputs: usize,
     outputs: usize,
     x: &[f32],
@@ -67,7 +68,7 @@ fn five_rows(
     let o = outputs & !3;
     if o > 0 {
         let (bias, bias_step) = if b.is_empty() {
-            (&ZEROS[..], 0)
+            (&NO_BIAS[..], 0)
         } else {
             (b, 16)
         };
@@ -82,13 +83,13 @@ fn five_rows(
             zeros: &ZEROS,
         };
         // SAFETY: five rows of x, and for each tile four rows of w and four values of bias and of each of five rows of y.
-        unsafe { tiles.run(w.as_ptr()) };
+        unsafe { tiles.run::<P>(w.as_ptr()) };
     }
     if o < outputs {
         let w = w.get(o * inputs..).unwrap_or(&[]);
         let b = b.get(o..).unwrap_or(&[]);
         for (x, y) in rows(x, inputs).zip(strided_mut(y, o, stride, outputs - o)) {
-            gemv(inputs, x, w, b, y, false);
+            gemv::<P>(inputs, x, w, b, y, false);
         }
     }
 }
@@ -96,11 +97,14 @@ fn five_rows(
 /// One row of x, its values in `$x`, times the four values of w beside each other.
 macro_rules! row {
     ($x:literal: $a:literal $b:literal $c:literal $d:literal -> $s0:literal $s1:literal $s2:literal $s3:literal) => {
-        concat!(
-            mul!(30 = $x * $a, 31 = $x * $b),
-            add!($s0 += 30, $s1 += 31),
-            mul!(30 = $x * $c, 31 = $x * $d),
-            add!($s2 += 30, $s3 += 31),
+        either!(
+            separate: [
+                mul!(30 = $x * $a, 31 = $x * $b),
+                add!($s0 += 30, $s1 += 31),
+                mul!(30 = $x * $c, 31 = $x * $d),
+                add!($s2 += 30, $s3 += 31)
+            ],
+            fused: [fma!($s0 += $x * $a, $s1 += $x * $b, $s2 += $x * $c, $s3 += $x * $d)]
         )
     };
 }
@@ -138,7 +142,7 @@ impl Tiles {
     /// four values at `bias` and in each of five rows at `y`.
     /// Never inlined: LLVM would have it several times.
     #[inline(never)]
-    unsafe fn run(&mut self, w: *const f32) {
+    unsafe fn run<P: MulAdd>(&mut self, w: *const f32) {
         // SAFETY: reads the rows to their ends, 4 and 1 values at a time, then the bias; writes four values of each row of y. The
         // last row of a tile ends where the next tile begins.
         unsafe {
@@ -220,6 +224,7 @@ impl Tiles {
                 w2 = out(reg) _,
                 w3 = out(reg) _,
                 tiles = in(reg) &mut *self,
+                fused = const P::FUSED as u32,
             );
         }
     }

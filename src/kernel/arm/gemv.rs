@@ -2,8 +2,9 @@
 
 use core::ptr;
 
-use super::text::{ZEROS, add, fpu, mul, step_of_two, zero};
+use super::text::{ZEROS, add, either, fma, fpu, mul, step, step_of_two, zero};
 use crate::kernel::blas::Matrix;
+use crate::products::MulAdd;
 
 /// What the sums of tiles become, and what each tile begins with.
 #[repr(C)]
@@ -22,7 +23,7 @@ struct Store {
 
 /// See [`gemv`](crate::kernel::blas::portable::gemv).
 #[inline(never)]
-pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: bool) {
+pub fn gemv<P: MulAdd>(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: bool) {
     let outputs = y.len();
     let fits = inputs
         .checked_mul(outputs)
@@ -49,10 +50,10 @@ pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: 
     // row of w for each output that it writes.
     unsafe {
         if store.tiles > 0 {
-            w = eights(w, &mut store);
+            w = eights::<P>(w, &mut store);
         }
         while left > 0 {
-            w = one(inputs, x.as_ptr(), w, &store);
+            w = one::<P>(inputs, x.as_ptr(), w, &store);
             store.next();
             left -= 1;
         }
@@ -74,12 +75,56 @@ impl Store {
     }
 }
 
+/// Four columns of four rows, loaded into s16 to s31, join their sums: one of each row in turn.
+macro_rules! four_rows {
+    ($w0:literal $w1:literal $w2:literal $w3:literal, $a:literal $b:literal $c:literal $d:literal: $x0:literal $x1:literal $x2:literal $x3:literal) => {
+        concat!(
+            "vldmia ",
+            $w0,
+            "!, {{s16-s19}}\n",
+            "vldmia ",
+            $w1,
+            "!, {{s20-s23}}\n",
+            "vldmia ",
+            $w2,
+            "!, {{s24-s27}}\n",
+            "vldmia ",
+            $w3,
+            "!, {{s28-s31}}\n",
+            fma!(
+                $a += 16 * $x0,
+                $b += 20 * $x0,
+                $c += 24 * $x0,
+                $d += 28 * $x0
+            ),
+            fma!(
+                $a += 17 * $x1,
+                $b += 21 * $x1,
+                $c += 25 * $x1,
+                $d += 29 * $x1
+            ),
+            fma!(
+                $a += 18 * $x2,
+                $b += 22 * $x2,
+                $c += 26 * $x2,
+                $d += 30 * $x2
+            ),
+            fma!(
+                $a += 19 * $x3,
+                $b += 23 * $x3,
+                $c += 27 * $x3,
+                $d += 31 * $x3
+            ),
+        )
+    };
+}
+
 /// `tiles` > 0 times eight rows of w times x; gives the row after them, and moves `y` and `bias` behind theirs.
 ///
 /// # Safety
 /// `inputs` > 0 values at `x`; for each tile eight times as many at `w`, eight at `y` and `bias`.
 #[inline(always)]
-unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
+unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
     let inputs = store.inputs;
     let mut end = w.wrapping_add(7 * inputs);
     // SAFETY: reads x and the eight rows to their ends, `inputs` values each, 8, 4 and 1 at a time; then bias and y, and writes y.
@@ -94,18 +139,29 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "blo 3f",
             "2:",
             "vldmia {x}!, {{s8-s15}}",
-            "vldmia {w0}!, {{s16-s23}}",
-            "vldmia {w1}!, {{s24-s31}}",
-            step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
-            "vldmia {w2}!, {{s16-s23}}",
-            "vldmia {w3}!, {{s24-s31}}",
-            step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
-            "vldmia {w4}!, {{s16-s23}}",
-            "vldmia {w5}!, {{s24-s31}}",
-            step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
-            "vldmia {w6}!, {{s16-s23}}",
-            "vldmia {w7}!, {{s24-s31}}",
-            step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+            either!(
+                separate: [
+                    "vldmia {w0}!, {{s16-s23}}\n",
+                    "vldmia {w1}!, {{s24-s31}}\n",
+                    step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+                    "vldmia {w2}!, {{s16-s23}}\n",
+                    "vldmia {w3}!, {{s24-s31}}\n",
+                    step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+                    "vldmia {w4}!, {{s16-s23}}\n",
+                    "vldmia {w5}!, {{s24-s31}}\n",
+                    step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+                    "vldmia {w6}!, {{s16-s23}}\n",
+                    "vldmia {w7}!, {{s24-s31}}\n",
+                    step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11, 20 28 * 12, 21 29 * 13, 22 30 * 14, 23 31 * 15),
+                ],
+                // Four sums side by side: the chain of additions is what a fused sum waits for.
+                fused: [
+                    four_rows!("{w0}" "{w1}" "{w2}" "{w3}", 0 1 2 3: 8 9 10 11),
+                    four_rows!("{w0}" "{w1}" "{w2}" "{w3}", 0 1 2 3: 12 13 14 15),
+                    four_rows!("{w4}" "{w5}" "{w6}" "{w7}", 4 5 6 7: 8 9 10 11),
+                    four_rows!("{w4}" "{w5}" "{w6}" "{w7}", 4 5 6 7: 12 13 14 15),
+                ]
+            ),
             "subs {n}, {n}, #8",
             "bhs 2b",
             "3:",
@@ -114,18 +170,26 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "tst {n}, #4",
             "beq 4f",
             "vldmia {x}!, {{s8-s11}}",
-            "vldmia {w0}!, {{s16-s19}}",
-            "vldmia {w1}!, {{s24-s27}}",
-            step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
-            "vldmia {w2}!, {{s16-s19}}",
-            "vldmia {w3}!, {{s24-s27}}",
-            step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
-            "vldmia {w4}!, {{s16-s19}}",
-            "vldmia {w5}!, {{s24-s27}}",
-            step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
-            "vldmia {w6}!, {{s16-s19}}",
-            "vldmia {w7}!, {{s24-s27}}",
-            step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+            either!(
+                separate: [
+                    "vldmia {w0}!, {{s16-s19}}\n",
+                    "vldmia {w1}!, {{s24-s27}}\n",
+                    step_of_two!(0, 1: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+                    "vldmia {w2}!, {{s16-s19}}\n",
+                    "vldmia {w3}!, {{s24-s27}}\n",
+                    step_of_two!(2, 3: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+                    "vldmia {w4}!, {{s16-s19}}\n",
+                    "vldmia {w5}!, {{s24-s27}}\n",
+                    step_of_two!(4, 5: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+                    "vldmia {w6}!, {{s16-s19}}\n",
+                    "vldmia {w7}!, {{s24-s27}}\n",
+                    step_of_two!(6, 7: 16 24 * 8, 17 25 * 9, 18 26 * 10, 19 27 * 11),
+                ],
+                fused: [
+                    four_rows!("{w0}" "{w1}" "{w2}" "{w3}", 0 1 2 3: 8 9 10 11),
+                    four_rows!("{w4}" "{w5}" "{w6}" "{w7}", 4 5 6 7: 8 9 10 11),
+                ]
+            ),
             "4:",
             "ands {n}, {n}, #3",
             "beq 6f",
@@ -139,8 +203,10 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             "vldmia {w5}!, {{s21}}",
             "vldmia {w6}!, {{s22}}",
             "vldmia {w7}!, {{s23}}",
-            mul!(16 = 16 * 8, 17 = 17 * 8, 18 = 18 * 8, 19 = 19 * 8, 20 = 20 * 8, 21 = 21 * 8, 22 = 22 * 8, 23 = 23 * 8),
-            add!(0 += 16, 1 += 17, 2 += 18, 3 += 19, 4 += 20, 5 += 21, 6 += 22, 7 += 23),
+            step!(
+                0 += 16 * 8 by 16, 1 += 17 * 8 by 17, 2 += 18 * 8 by 18, 3 += 19 * 8 by 19,
+                4 += 20 * 8 by 20, 5 += 21 * 8 by 21, 6 += 22 * 8 by 22, 7 += 23 * 8 by 23
+            ),
             "subs {n}, {n}, #1",
             "bne 5b",
             "6:",
@@ -186,6 +252,7 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
             w6 = inout(reg) w.wrapping_add(6 * inputs) => _,
             w7 = inout(reg) end,
             store = in(reg) &mut *store,
+            fused = const P::FUSED as u32,
         );
     }
     end
@@ -196,7 +263,7 @@ unsafe fn eights(w: *const f32, store: &mut Store) -> *const f32 {
 /// # Safety
 /// `inputs` > 0 values at `x` and at `w`, one at `store`'s `y` and `bias`.
 #[inline(always)]
-unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
+unsafe fn one<P: MulAdd>(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
     let mut end = w;
     // SAFETY: reads x and the row to their ends, then bias and y, and writes y.
     unsafe {
@@ -207,22 +274,31 @@ unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *co
             "2:",
             "vldmia {x}!, {{s8-s15}}",
             "vldmia {w}!, {{s16-s23}}",
-            mul!(16 = 16 * 8, 17 = 17 * 9),
-            add!(0 += 16),
-            mul!(18 = 18 * 10),
-            add!(0 += 17),
-            mul!(19 = 19 * 11),
-            add!(0 += 18),
-            mul!(20 = 20 * 12),
-            add!(0 += 19),
-            mul!(21 = 21 * 13),
-            add!(0 += 20),
-            mul!(22 = 22 * 14),
-            add!(0 += 21),
-            mul!(23 = 23 * 15),
-            add!(0 += 22),
-            "subs {n}, {n}, #8",
-            add!(0 += 23),
+            either!(
+                separate: [
+                    mul!(16 = 16 * 8, 17 = 17 * 9),
+                    add!(0 += 16),
+                    mul!(18 = 18 * 10),
+                    add!(0 += 17),
+                    mul!(19 = 19 * 11),
+                    add!(0 += 18),
+                    mul!(20 = 20 * 12),
+                    add!(0 += 19),
+                    mul!(21 = 21 * 13),
+                    add!(0 += 20),
+                    mul!(22 = 22 * 14),
+                    add!(0 += 21),
+                    mul!(23 = 23 * 15),
+                    add!(0 += 22),
+                    "subs {n}, {n}, #8\n",
+                    add!(0 += 23),
+                ],
+                fused: [
+                    fma!(0 += 16 * 8, 0 += 17 * 9, 0 += 18 * 10, 0 += 19 * 11, 0 += 20 * 12, 0 += 21 * 13, 0 += 22 * 14),
+                    "subs {n}, {n}, #8\n",
+                    fma!(0 += 23 * 15),
+                ]
+            ),
             "bhs 2b",
             "3:",
             "adds {n}, {n}, #8",
@@ -230,9 +306,10 @@ unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *co
             "4:",
             "vldmia {x}!, {{s8}}",
             "vldmia {w}!, {{s16}}",
-            mul!(16 = 16 * 8),
-            "subs {n}, {n}, #1",
-            add!(0 += 16),
+            either!(
+                separate: [mul!(16 = 16 * 8), "subs {n}, {n}, #1\n", add!(0 += 16)],
+                fused: ["subs {n}, {n}, #1\n", fma!(0 += 16 * 8)]
+            ),
             "bne 4b",
             "5:",
             "ldr {n}, [{store}, #4]",
@@ -253,6 +330,7 @@ unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *co
             n = inout(reg) inputs => _,
             w = inout(reg) end,
             store = in(reg) store,
+            fused = const P::FUSED as u32,
         );
     }
     end
@@ -260,7 +338,7 @@ unsafe fn one(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *co
 
 /// See [`gemv_transposed`](crate::kernel::blas::portable::gemv_transposed).
 #[inline(never)]
-pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
+pub fn gemv_transposed<P: MulAdd>(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
     let (rows, columns) = (factors.len(), y.len());
     if rows == 0 || w.stride < columns || !w.holds(rows, columns) {
         return;
@@ -269,7 +347,7 @@ pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
     // SAFETY: w has `rows` rows of `columns` values, `stride` apart, and each turn takes as many of the columns as it says.
     unsafe {
         while left >= 16 {
-            sixteen(
+            sixteen::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
@@ -280,7 +358,7 @@ pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
             left -= 16;
         }
         while left >= 4 {
-            four(
+            four::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
@@ -291,7 +369,7 @@ pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
             left -= 4;
         }
         while left > 0 {
-            column(
+            column::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
@@ -309,12 +387,16 @@ macro_rules! row_of_sixteen {
     ($($factor:literal),*) => {
         concat!($(
             "vldmia {w}!, {{s16-s23}}\n",
-            mul!(16 = 16 * $factor, 17 = 17 * $factor, 18 = 18 * $factor, 19 = 19 * $factor, 20 = 20 * $factor, 21 = 21 * $factor, 22 = 22 * $factor, 23 = 23 * $factor),
-            add!(0 += 16, 1 += 17, 2 += 18, 3 += 19, 4 += 20, 5 += 21, 6 += 22, 7 += 23),
+            step!(
+                0 += 16 * $factor by 16, 1 += 17 * $factor by 17, 2 += 18 * $factor by 18, 3 += 19 * $factor by 19,
+                4 += 20 * $factor by 20, 5 += 21 * $factor by 21, 6 += 22 * $factor by 22, 7 += 23 * $factor by 23
+            ),
             "vldmia {w}!, {{s16-s23}}\n",
-            mul!(16 = 16 * $factor, 17 = 17 * $factor, 18 = 18 * $factor, 19 = 19 * $factor, 20 = 20 * $factor, 21 = 21 * $factor, 22 = 22 * $factor, 23 = 23 * $factor),
             "add {w}, {w}, {gap}\n",
-            add!(8 += 16, 9 += 17, 10 += 18, 11 += 19, 12 += 20, 13 += 21, 14 += 22, 15 += 23),
+            step!(
+                8 += 16 * $factor by 16, 9 += 17 * $factor by 17, 10 += 18 * $factor by 18, 11 += 19 * $factor by 19,
+                12 += 20 * $factor by 20, 13 += 21 * $factor by 21, 14 += 22 * $factor by 22, 15 += 23 * $factor by 23
+            ),
         )*)
     };
 }
@@ -324,7 +406,13 @@ macro_rules! row_of_sixteen {
 /// # Safety
 /// `rows` > 0 factors; as many rows of sixteen values at `w`, `stride` apart; sixteen values at `y`.
 #[inline(always)]
-unsafe fn sixteen(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+unsafe fn sixteen<P: MulAdd>(
+    factors: *const f32,
+    w: *const f32,
+    stride: usize,
+    y: *mut f32,
+    rows: usize,
+) {
     // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
     unsafe {
         fpu!(
@@ -351,6 +439,7 @@ unsafe fn sixteen(factors: *const f32, w: *const f32, stride: usize, y: *mut f32
             gap = in(reg) stride.wrapping_sub(16).wrapping_mul(4),
             y = in(reg) y,
             n = inout(reg) rows => _,
+            fused = const P::FUSED as u32,
         );
     }
 }
@@ -360,7 +449,13 @@ unsafe fn sixteen(factors: *const f32, w: *const f32, stride: usize, y: *mut f32
 /// # Safety
 /// As there, with four in place of sixteen.
 #[inline(always)]
-unsafe fn four(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+unsafe fn four<P: MulAdd>(
+    factors: *const f32,
+    w: *const f32,
+    stride: usize,
+    y: *mut f32,
+    rows: usize,
+) {
     // SAFETY: as in `sixteen`.
     unsafe {
         fpu!(
@@ -369,8 +464,7 @@ unsafe fn four(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, r
             "vldmia {w}, {{s4-s7}}",
             "add {w}, {w}, {stride}",
             "vldmia {factors}!, {{s8}}",
-            mul!(4 = 4 * 8, 5 = 5 * 8, 6 = 6 * 8, 7 = 7 * 8),
-            add!(0 += 4, 1 += 5, 2 += 6, 3 += 7),
+            step!(0 += 4 * 8 by 4, 1 += 5 * 8 by 5, 2 += 6 * 8 by 6, 3 += 7 * 8 by 7),
             "subs {n}, {n}, #1",
             "bne 2b",
             "vstmia {y}, {{s0-s3}}",
@@ -379,6 +473,7 @@ unsafe fn four(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, r
             stride = in(reg) stride.wrapping_mul(4),
             y = in(reg) y,
             n = inout(reg) rows => _,
+            fused = const P::FUSED as u32,
         );
     }
 }
@@ -388,7 +483,13 @@ unsafe fn four(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, r
 /// # Safety
 /// As there, with one in place of sixteen.
 #[inline(always)]
-unsafe fn column(factors: *const f32, w: *const f32, stride: usize, y: *mut f32, rows: usize) {
+unsafe fn column<P: MulAdd>(
+    factors: *const f32,
+    w: *const f32,
+    stride: usize,
+    y: *mut f32,
+    rows: usize,
+) {
     // SAFETY: as in `sixteen`.
     unsafe {
         fpu!(
@@ -397,9 +498,10 @@ unsafe fn column(factors: *const f32, w: *const f32, stride: usize, y: *mut f32,
             "vldr s4, [{w}]",
             "add {w}, {w}, {stride}",
             "vldmia {factors}!, {{s8}}",
-            mul!(4 = 4 * 8),
-            "subs {n}, {n}, #1",
-            add!(0 += 4),
+            either!(
+                separate: [mul!(4 = 4 * 8), "subs {n}, {n}, #1\n", add!(0 += 4)],
+                fused: ["subs {n}, {n}, #1\n", fma!(0 += 4 * 8)]
+            ),
             "bne 2b",
             "vstr s0, [{y}]",
             factors = inout(reg) factors => _,
@@ -407,6 +509,7 @@ unsafe fn column(factors: *const f32, w: *const f32, stride: usize, y: *mut f32,
             stride = in(reg) stride.wrapping_mul(4),
             y = in(reg) y,
             n = inout(reg) rows => _,
+            fused = const P::FUSED as u32,
         );
     }
 }

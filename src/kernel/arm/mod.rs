@@ -9,6 +9,8 @@
 mod cells;
 mod copy;
 mod finite;
+#[cfg(feature = "fma")]
+mod fma;
 #[cfg(feature = "libm")]
 mod gates;
 mod gemm;
@@ -23,6 +25,8 @@ mod window;
 pub use cells::{gru_new, gru_state, lstm_deltas, lstm_state};
 pub use copy::copy;
 pub use finite::all_finite;
+#[cfg(feature = "fma")]
+pub use fma::fmaf;
 #[cfg(feature = "libm")]
 pub use gates::{sigmoid_all, tanh_all};
 pub use gemm::gemm;

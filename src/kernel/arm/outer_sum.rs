@@ -2,9 +2,10 @@
 
 use core::ptr;
 
-use super::text::{ZEROS, add, fpu, mul, sub};
+use super::text::{ZEROS, add, either, fma, fpu, mul, step, sub};
 use crate::kernel::blas::{Outer, Rates, all_finite};
 use crate::kernel::finite::finite;
+use crate::products::MulAdd;
 
 /// Four rows of sums, and what becomes of them; distances in bytes.
 #[repr(C)]
@@ -34,19 +35,25 @@ struct Strip {
 
 /// See [`outer_sum`](crate::kernel::blas::portable::outer_sum).
 #[inline(never)]
-pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
+pub fn outer_sum<P: MulAdd>(
+    outer: Outer<'_>,
+    sum: &mut [f32],
+    stride: usize,
+    width: usize,
+    add: bool,
+) {
     if !outer.fits(sum.len(), stride, width) {
         return;
     }
     let mut strip = Strip::new(outer, sum.as_mut_ptr(), stride);
     strip.add = add.into();
     // SAFETY: `fits` says that the rows of delta hold `outputs` values and those of x, more and sum `width`.
-    unsafe { strip.all(outer.outputs, width) };
+    unsafe { strip.all::<P>(outer.outputs, width) };
 }
 
 /// See [`outer_sum_momentum`](crate::kernel::blas::portable::outer_sum_momentum).
 #[inline(never)]
-pub fn outer_sum_momentum(
+pub fn outer_sum_momentum<P: MulAdd>(
     rates: Rates,
     outer: Outer<'_>,
     width: usize,
@@ -60,7 +67,7 @@ pub fn outer_sum_momentum(
     strip.momentum = m.as_mut_ptr();
     strip.rates = rates;
     // SAFETY: as in `outer_sum`; m is as long as w.
-    unsafe { strip.all(outer.outputs, width) };
+    unsafe { strip.all::<P>(outer.outputs, width) };
     finite(strip.total) || all_finite(w)
 }
 
@@ -179,7 +186,7 @@ impl Strip {
     /// # Safety
     /// As many values as the strip's rows and strides say at its pointers, for `outputs` values of delta and `width` of x.
     #[inline(never)]
-    unsafe fn all(&mut self, outputs: usize, width: usize) {
+    unsafe fn all<P: MulAdd>(&mut self, outputs: usize, width: usize) {
         let mut left = outputs;
         self.width = (width & !3) * 4;
         while left > 0 {
@@ -187,11 +194,11 @@ impl Strip {
             // SAFETY: the caller's, for the rows that are left.
             unsafe {
                 if tiled > 0 {
-                    self.four_rows();
+                    self.four_rows::<P>();
                 }
                 for _ in 0..high {
                     for k in tiled..width {
-                        self.one(k);
+                        self.one::<P>(k);
                     }
                     self.delta = self.delta.wrapping_add(1);
                     self.to = self.to.wrapping_byte_add(self.to_stride);
@@ -209,7 +216,7 @@ impl Strip {
     /// # Safety
     /// `width` > 0 is that of whole tiles; else as for [`Self::all`].
     #[inline(always)]
-    unsafe fn four_rows(&mut self) {
+    unsafe fn four_rows<P: MulAdd>(&mut self) {
         // SAFETY: reads what the caller vouches for, and writes the sums, or the weights and their momentum, and `total`.
         unsafe {
             fpu!(
@@ -225,14 +232,16 @@ impl Strip {
                 segments!(
                     "vldmia {delta}, {{s16-s19}}\n",
                     "vldmia {x}, {{s20-s23}}\n",
-                    mul!(24 = 20 * 16, 25 = 21 * 16, 26 = 22 * 16, 27 = 23 * 16),
-                    mul!(28 = 20 * 17, 29 = 21 * 17, 30 = 22 * 17, 31 = 23 * 17),
-                    add!(0 += 24, 1 += 25, 2 += 26, 3 += 27, 4 += 28, 5 += 29, 6 += 30, 7 += 31),
+                    step!(
+                        0 += 20 * 16 by 24, 1 += 21 * 16 by 25, 2 += 22 * 16 by 26, 3 += 23 * 16 by 27,
+                        4 += 20 * 17 by 28, 5 += 21 * 17 by 29, 6 += 22 * 17 by 30, 7 += 23 * 17 by 31
+                    ),
                     "add {delta}, {delta}, {delta_stride}\n",
-                    mul!(24 = 20 * 18, 25 = 21 * 18, 26 = 22 * 18, 27 = 23 * 18),
-                    mul!(28 = 20 * 19, 29 = 21 * 19, 30 = 22 * 19, 31 = 23 * 19),
                     "add {x}, {x}, {x_stride}\n",
-                    add!(8 += 24, 9 += 25, 10 += 26, 11 += 27, 12 += 28, 13 += 29, 14 += 30, 15 += 31)
+                    step!(
+                        8 += 20 * 18 by 24, 9 += 21 * 18 by 25, 10 += 22 * 18 by 26, 11 += 23 * 18 by 27,
+                        12 += 20 * 19 by 28, 13 += 21 * 19 by 29, 14 += 22 * 19 by 30, 15 += 23 * 19 by 31
+                    )
                 ),
                 "ldr {n}, [{strip}, #44]",
                 "ldr {more}, [{strip}, #64]",
@@ -284,6 +293,7 @@ impl Strip {
                 to = out(reg) _,
                 to_stride = in(reg) self.to_stride,
                 at = inout(reg) 0 => _,
+                fused = const P::FUSED as u32,
             );
         }
     }
@@ -293,7 +303,7 @@ impl Strip {
     /// # Safety
     /// As for [`Self::all`].
     #[inline(always)]
-    unsafe fn one(&mut self, k: usize) {
+    unsafe fn one<P: MulAdd>(&mut self, k: usize) {
         let to = self.to.wrapping_add(k);
         // SAFETY: reads and writes what the caller vouches for: one column of x and one value of `to` and `momentum`.
         unsafe {
@@ -303,10 +313,19 @@ impl Strip {
                 segments!(
                     "vldr s16, [{delta}]\n",
                     "vldr s20, [{x}]\n",
-                    mul!(24 = 20 * 16),
-                    "add {delta}, {delta}, {delta_stride}\n",
-                    "add {x}, {x}, {x_stride}\n",
-                    add!(0 += 24)
+                    either!(
+                        separate: [
+                            mul!(24 = 20 * 16),
+                            "add {delta}, {delta}, {delta_stride}\n",
+                            "add {x}, {x}, {x_stride}\n",
+                            add!(0 += 24)
+                        ],
+                        fused: [
+                            "add {delta}, {delta}, {delta_stride}\n",
+                            "add {x}, {x}, {x_stride}\n",
+                            fma!(0 += 20 * 16)
+                        ]
+                    )
                 ),
                 "vstr s0, [{sum}]",
                 strip = in(reg) &mut *self,
@@ -318,6 +337,7 @@ impl Strip {
                 n = out(reg) _,
                 more = out(reg) _,
                 at = in(reg) 4 * k,
+                fused = const P::FUSED as u32,
             );
             if self.momentum.is_null() {
                 *to = sum;

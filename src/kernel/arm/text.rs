@@ -3,6 +3,9 @@
 /// Where a tile loads its sums from: one instruction, and as many cycles as setting each.
 pub(super) static ZEROS: [f32; 20] = [0.0; 20];
 
+/// In place of a bias: adding -0 changes no bit.
+pub(super) static NO_BIAS: [f32; 4] = [-0.0; 4];
+
 /// Sets the registers to +0, the first of them by 1 - 1.
 macro_rules! zero {
     ($first:literal $(, $more:literal)*) => {
@@ -42,13 +45,35 @@ macro_rules! each {
     };
 }
 
-/// One step of two sums: `a` and `b` become their products with `x` and join the sums.
+/// One text or the other: how products join sums. The block of assembly needs `fused = const P::FUSED as u32`.
+macro_rules! either {
+    (separate: [$($separate:expr),* $(,)?], fused: [$($fused:expr),* $(,)?]) => {
+        concat!(".if {fused}\n", $($fused,)* ".else\n", $($separate,)* ".endif\n")
+    };
+}
+
+/// `sum` += a * b, rounded once.
+macro_rules! fma {
+    ($($sum:literal += $a:literal * $b:literal),*) => {
+        concat!($("vfma.f32 s", $sum, ", s", $a, ", s", $b, "\n",)*)
+    };
+}
+
+/// The products of some registers with some, a product for each sum: all at once, so that no instruction waits for another. The products
+/// that are rounded first lie in `temporary`, which may be one of the factors.
+macro_rules! step {
+    ($($sum:literal += $a:literal * $b:literal by $temporary:literal),*) => {
+        either!(
+            separate: [mul!($($temporary = $a * $b),*), add!($($sum += $temporary),*)],
+            fused: [fma!($($sum += $a * $b),*)]
+        )
+    };
+}
+
+/// One step of two sums after the other: `a` and `b` are multiplied by `x`.
 macro_rules! step_of_two {
     ($sum_a:literal, $sum_b:literal: $($a:literal $b:literal * $x:literal),*) => {
-        concat!($(
-            mul!($a = $a * $x, $b = $b * $x),
-            add!($sum_a += $a, $sum_b += $b),
-        )*)
+        concat!($(step!($sum_a += $a * $x by $a, $sum_b += $b * $x by $b),)*)
     };
 }
 
@@ -66,4 +91,4 @@ macro_rules! fpu {
     };
 }
 
-pub(super) use {add, each, fpu, mul, step_of_two, sub, zero};
+pub(super) use {add, each, either, fma, fpu, mul, step, step_of_two, sub, zero};

@@ -1,7 +1,8 @@
 //! Convolution by windows three wide: eight outputs of a row at a time, over all rows of the kernel and all channels.
 
-use super::text::{add, fpu, mul, zero};
+use super::text::{add, either, fma, fpu, mul, step, zero};
 use crate::kernel::blas::{Window3, portable};
+use crate::products::MulAdd;
 
 /// Eight outputs; distances in bytes.
 #[repr(C)]
@@ -25,7 +26,7 @@ struct Tile {
 
 /// See [`window3`](crate::kernel::blas::portable::window3).
 #[inline(never)]
-pub fn window3(window: Window3<'_>, y: &mut [f32]) {
+pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
     let Some(channels) = window.channels(y.len()) else {
         return;
     };
@@ -42,7 +43,7 @@ pub fn window3(window: Window3<'_>, y: &mut [f32]) {
         bias,
     } = window;
     if y.len() < 8 || rows == 0 || channels == 0 {
-        return portable::window3(window, y);
+        return portable::window3::<P>(window, y);
     }
     let last = y.len() - 8;
     let mut at = 0;
@@ -65,7 +66,7 @@ pub fn window3(window: Window3<'_>, y: &mut [f32]) {
         };
         // SAFETY: `channels` says that each row that is read lies in its plane and has `width` values, that w has three values for each
         // row of the kernel and channel, and that y's eight lie in a row of outputs; neighbours outside of the row are not read.
-        unsafe { tile.run() };
+        unsafe { tile.run::<P>() };
         if at == last {
             return;
         }
@@ -78,7 +79,7 @@ impl Tile {
     /// # Safety
     /// The rows that the fields describe lie in their slices.
     #[inline(always)]
-    unsafe fn run(&self) {
+    unsafe fn run<P: MulAdd>(&self) {
         // SAFETY: reads those rows, and writes eight values at y.
         unsafe {
             fpu!(
@@ -95,13 +96,19 @@ impl Tile {
                 "vldmia {x}, {{s9-s16}}",
                 "vldmia {w}!, {{s18-s20}}",
                 "subs {r}, {r}, #1",
-                mul!(21 = 8 * 18, 22 = 9 * 18, 23 = 10 * 18, 24 = 11 * 18, 25 = 12 * 18, 26 = 13 * 18, 27 = 14 * 18, 28 = 15 * 18),
-                add!(0 += 21, 1 += 22, 2 += 23, 3 += 24, 4 += 25, 5 += 26, 6 += 27, 7 += 28),
-                mul!(21 = 9 * 19, 22 = 10 * 19, 23 = 11 * 19, 24 = 12 * 19, 25 = 13 * 19, 26 = 14 * 19, 27 = 15 * 19, 28 = 16 * 19),
-                add!(0 += 21, 1 += 22, 2 += 23, 3 += 24, 4 += 25, 5 += 26, 6 += 27, 7 += 28),
-                mul!(21 = 10 * 20, 22 = 11 * 20, 23 = 12 * 20, 24 = 13 * 20, 25 = 14 * 20, 26 = 15 * 20, 27 = 16 * 20, 28 = 17 * 20),
+                step!(
+                    0 += 8 * 18 by 21, 1 += 9 * 18 by 22, 2 += 10 * 18 by 23, 3 += 11 * 18 by 24,
+                    4 += 12 * 18 by 25, 5 += 13 * 18 by 26, 6 += 14 * 18 by 27, 7 += 15 * 18 by 28
+                ),
+                step!(
+                    0 += 9 * 19 by 21, 1 += 10 * 19 by 22, 2 += 11 * 19 by 23, 3 += 12 * 19 by 24,
+                    4 += 13 * 19 by 25, 5 += 14 * 19 by 26, 6 += 15 * 19 by 27, 7 += 16 * 19 by 28
+                ),
                 "add {x}, {x}, {row}",
-                add!(0 += 21, 1 += 22, 2 += 23, 3 += 24, 4 += 25, 5 += 26, 6 += 27, 7 += 28),
+                step!(
+                    0 += 10 * 20 by 21, 1 += 11 * 20 by 22, 2 += 12 * 20 by 23, 3 += 13 * 20 by 24,
+                    4 += 14 * 20 by 25, 5 += 15 * 20 by 26, 6 += 16 * 20 by 27, 7 += 17 * 20 by 28
+                ),
                 "bne 3b",
                 "ldr {r}, [{tile}, #12]",
                 "ldr {t}, [{tile}, #16]",
@@ -110,6 +117,11 @@ impl Tile {
                 "add {w}, {w}, {t}",
                 "bne 2b",
                 "ldr {t}, [{tile}, #32]",
+                // As the portable version: where a sum is -0 a zero of the padding may have made it +0.
+                either!(
+                    separate: [""],
+                    fused: [zero!(8), add!(0 += 8, 1 += 8, 2 += 8, 3 += 8, 4 += 8, 5 += 8, 6 += 8, 7 += 8)]
+                ),
                 "vldr s8, [{tile}, #36]",
                 add!(0 += 8, 1 += 8, 2 += 8, 3 += 8, 4 += 8, 5 += 8, 6 += 8, 7 += 8),
                 "vstmia {t}, {{s0-s7}}",
@@ -121,6 +133,7 @@ impl Tile {
                 c = inout(reg) self.channels => _,
                 r = out(reg) _,
                 t = out(reg) _,
+                fused = const P::FUSED as u32,
             );
         }
     }

@@ -3,7 +3,8 @@
 //! layers do besides products.
 //!
 //! Every function exists twice: [`portable`], in Rust, and on Arm cores with an FPU `kernel::arm`, in assembly. Both compute the same
-//! bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the functions here are those of the target.
+//! bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the functions here are those of the target. Sums of products
+//! exist once for each way in which [`Products`] join sums.
 //!
 //! K inputs, O outputs, R rows. A matrix is given with the distance of its rows where that is not its width. As all kernels they are
 //! total: with slices that are too short they do nothing, or less.
@@ -18,10 +19,80 @@ use super::arm as chosen;
 use portable as chosen;
 
 pub use chosen::{
-    add_rows, all_finite, copy, gemm, gemv, gemv_transposed, gru_new, gru_state, lstm_deltas,
-    lstm_state, outer_momentum, outer_plain, outer_sum, outer_sum_momentum, sgd_momentum,
-    sgd_plain, window3,
+    add_rows, all_finite, copy, gru_new, gru_state, lstm_deltas, lstm_state, outer_momentum,
+    outer_plain, sgd_momentum, sgd_plain,
 };
+
+use crate::products::{Products, by};
+
+/// See [`portable::gemv`].
+#[inline(always)]
+pub fn gemv(
+    products: Products,
+    inputs: usize,
+    x: &[f32],     // [K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [O]
+    add: bool,
+) {
+    by!(products, P => chosen::gemv::<P>(inputs, x, w, b, y, add));
+}
+
+/// See [`portable::gemm`].
+#[inline(always)]
+pub fn gemm(
+    products: Products,
+    [inputs, outputs]: [usize; 2],
+    x: &[f32],     // [R, K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [R, O], strided
+    stride: usize,
+) {
+    by!(products, P => chosen::gemm::<P>(inputs, outputs, x, w, b, y, stride));
+}
+
+/// See [`portable::gemv_transposed`].
+#[inline(always)]
+pub fn gemv_transposed(
+    products: Products,
+    factors: &[f32], // [R]
+    w: Matrix<'_>,   // [R, K]
+    y: &mut [f32],   // [K]
+) {
+    by!(products, P => chosen::gemv_transposed::<P>(factors, w, y));
+}
+
+/// See [`portable::axpy`]; there is no other version.
+#[inline(always)]
+pub fn axpy(products: Products, a: f32, x: &[f32], y: &mut [f32]) {
+    by!(products, P => portable::axpy::<P>(a, x, y));
+}
+
+/// See [`portable::outer_sum`].
+#[inline(always)]
+pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
+    by!(outer.products, P => chosen::outer_sum::<P>(outer, sum, stride, width, add));
+}
+
+/// See [`portable::outer_sum_momentum`].
+#[inline(always)]
+pub fn outer_sum_momentum(
+    rates: Rates,
+    outer: Outer<'_>,
+    width: usize,
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+) -> bool {
+    by!(outer.products, P => chosen::outer_sum_momentum::<P>(rates, outer, width, w, m))
+}
+
+/// See [`portable::window3`].
+#[inline(always)]
+pub fn window3(products: Products, window: Window3<'_>, y: &mut [f32]) {
+    by!(products, P => chosen::window3::<P>(window, y));
+}
 
 /// Rows of a matrix, `stride` elements apart.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +133,7 @@ pub(super) fn holds(len: usize, stride: usize, rows: usize, width: usize) -> boo
 /// and then `more_rows` of `more`.
 #[derive(Clone, Copy, Debug)]
 pub struct Outer<'a> {
+    pub products: Products,
     /// `[R, O]`
     pub delta: Matrix<'a>,
     /// O

@@ -1,12 +1,13 @@
-//! In Rust: what every other version is held to.
+//! In Rust: what every other version is held to. P says how products join sums.
 
 use super::{Matrix, Outer, Rates, Tile, Window3};
 use crate::kernel::activation::{sigmoid_slope, tanh_slope};
 use crate::kernel::finite::finite;
 use crate::kernel::rows::{Strided, rows, rows_mut, strided_mut};
+use crate::products::MulAdd;
 
 /// y = w x + b, or y += w x + b: each output is +0 + w\[0\] x\[0\] + w\[1\] x\[1\] + ..., then its bias, then what was there.
-pub fn gemv(
+pub fn gemv<P: MulAdd>(
     inputs: usize,
     x: &[f32],     // [K]
     w: &[f32],     // [O, K]
@@ -16,25 +17,25 @@ pub fn gemv(
 ) {
     let mut w = rows(w, inputs);
     let mut b = b.iter();
-    // A sum that starts from +0 is never -0, so that adding +0 for a missing bias changes nothing.
+    // Adding -0 for a missing bias changes no bit.
     let mut store = |y: &mut f32, sum: f32| {
-        let value = sum + b.next().copied().unwrap_or(0.0);
+        let value = sum + b.next().copied().unwrap_or(-0.0);
         *y = if add { *y + value } else { value };
     };
     let (tiles, last) = y.as_chunks_mut::<4>();
     for tile in tiles {
         let Some(w) = w.next_four() else { return };
-        for (y, sum) in tile.iter_mut().zip(dot_four(x, w)) {
+        for (y, sum) in tile.iter_mut().zip(dot_four::<P>(x, w)) {
             store(y, sum);
         }
     }
     for (y, w) in last.iter_mut().zip(w) {
-        store(y, dot(x, w));
+        store(y, dot::<P>(x, w));
     }
 }
 
 /// As [`gemv`], for as many rows as `x` and `y` have; those of `y` lie `stride` apart.
-pub fn gemm(
+pub fn gemm<P: MulAdd>(
     inputs: usize,
     outputs: usize,
     x: &[f32],     // [R, K]
@@ -44,17 +45,18 @@ pub fn gemm(
     stride: usize,
 ) {
     for (x, y) in rows(x, inputs).zip(strided_mut(y, 0, stride, outputs)) {
-        gemv(inputs, x, w, b, y, false);
+        gemv::<P>(inputs, x, w, b, y, false);
     }
 }
 
 /// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
-fn dot(x: &[f32], w: &[f32]) -> f32 {
-    x.iter().zip(w).fold(0.0, |sum, (x, w)| sum + x * w)
+fn dot<P: MulAdd>(x: &[f32], w: &[f32]) -> f32 {
+    let pairs = x.iter().zip(w);
+    pairs.fold(0.0, |sum, (x, w)| P::mul_add(*x, *w, sum))
 }
 
 /// Four of [`dot`], so that x is read once for the four.
-fn dot_four(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
+fn dot_four<P: MulAdd>(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
     let (x, x_last) = x.as_chunks::<4>();
     let (w0, w0_last) = w0.as_chunks::<4>();
     let (w1, w1_last) = w1.as_chunks::<4>();
@@ -64,28 +66,36 @@ fn dot_four(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
     for ((((x, w0), w1), w2), w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
         let [s0, s1, s2, s3] = s;
         s = [
-            four_more(s0, x, w0),
-            four_more(s1, x, w1),
-            four_more(s2, x, w2),
-            four_more(s3, x, w3),
+            four_more::<P>(s0, x, w0),
+            four_more::<P>(s1, x, w1),
+            four_more::<P>(s2, x, w2),
+            four_more::<P>(s3, x, w3),
         ];
     }
     let last = x_last.iter().zip(w0_last).zip(w1_last).zip(w2_last);
     for ((((x, w0), w1), w2), w3) in last.zip(w3_last) {
         let [s0, s1, s2, s3] = s;
-        s = [s0 + x * w0, s1 + x * w1, s2 + x * w2, s3 + x * w3];
+        s = [
+            P::mul_add(*x, *w0, s0),
+            P::mul_add(*x, *w1, s1),
+            P::mul_add(*x, *w2, s2),
+            P::mul_add(*x, *w3, s3),
+        ];
     }
     s
 }
 
 /// sum + x\[0\] w\[0\] + .. + x\[3\] w\[3\]
 #[inline(always)]
-fn four_more(sum: f32, [x0, x1, x2, x3]: &[f32; 4], [w0, w1, w2, w3]: &[f32; 4]) -> f32 {
-    sum + x0 * w0 + x1 * w1 + x2 * w2 + x3 * w3
+fn four_more<P: MulAdd>(sum: f32, [x0, x1, x2, x3]: &[f32; 4], [w0, w1, w2, w3]: &[f32; 4]) -> f32 {
+    let sum = P::mul_add(*x0, *w0, sum);
+    let sum = P::mul_add(*x1, *w1, sum);
+    let sum = P::mul_add(*x2, *w2, sum);
+    P::mul_add(*x3, *w3, sum)
 }
 
 /// y += f\[0\] w\[0\] + f\[1\] w\[1\] + ..., row after row of w.
-pub fn gemv_transposed(
+pub fn gemv_transposed<P: MulAdd>(
     factors: &[f32], // [R]
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
@@ -102,10 +112,10 @@ pub fn gemv_transposed(
         row
     };
     for factors in tiles {
-        axpy_four(*factors, [row(), row(), row(), row()], y);
+        axpy_four::<P>(*factors, [row(), row(), row(), row()], y);
     }
     for factor in last {
-        axpy(*factor, row(), y);
+        axpy::<P>(*factor, row(), y);
     }
 }
 
@@ -130,14 +140,14 @@ pub fn copy(x: &[f32], y: &mut [f32]) {
 }
 
 /// y += a x
-pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+pub fn axpy<P: MulAdd>(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
+        *y = P::mul_add(a, *x, *y);
     }
 }
 
 /// Four of [`axpy`] after each other, so that y is read and written once for the four.
-fn axpy_four(a: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
+fn axpy_four<P: MulAdd>(a: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
     let (x0, x0_last) = x0.as_chunks::<4>();
     let (x1, x1_last) = x1.as_chunks::<4>();
     let (x2, x2_last) = x2.as_chunks::<4>();
@@ -146,21 +156,27 @@ fn axpy_four(a: [f32; 4], [x0, x1, x2, x3]: [&[f32]; 4], y: &mut [f32]) {
     for ((((y, x0), x1), x2), x3) in y.iter_mut().zip(x0).zip(x1).zip(x2).zip(x3) {
         let [y0, y1, y2, y3] = *y;
         *y = [
-            four_more(y0, &a, &[x0[0], x1[0], x2[0], x3[0]]),
-            four_more(y1, &a, &[x0[1], x1[1], x2[1], x3[1]]),
-            four_more(y2, &a, &[x0[2], x1[2], x2[2], x3[2]]),
-            four_more(y3, &a, &[x0[3], x1[3], x2[3], x3[3]]),
+            four_more::<P>(y0, &a, &[x0[0], x1[0], x2[0], x3[0]]),
+            four_more::<P>(y1, &a, &[x0[1], x1[1], x2[1], x3[1]]),
+            four_more::<P>(y2, &a, &[x0[2], x1[2], x2[2], x3[2]]),
+            four_more::<P>(y3, &a, &[x0[3], x1[3], x2[3], x3[3]]),
         ];
     }
     let last = x0_last.iter().zip(x1_last).zip(x2_last).zip(x3_last);
     for (y, (((x0, x1), x2), x3)) in y_last.iter_mut().zip(last) {
-        *y = four_more(*y, &a, &[*x0, *x1, *x2, *x3]);
+        *y = four_more::<P>(*y, &a, &[*x0, *x1, *x2, *x3]);
     }
 }
 
 /// The sum of outer products, or with `add` what was there and the sum: `width` columns of it from the inputs' first on, rows
 /// `stride` apart. Each value is +0 (or the value present) + delta\[0,o\] x\[0,k\] + delta\[1,o\] x\[1,k\] + ...
-pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
+pub fn outer_sum<P: MulAdd>(
+    outer: Outer<'_>,
+    sum: &mut [f32],
+    stride: usize,
+    width: usize,
+    add: bool,
+) {
     if !outer.fits(sum.len(), stride, width) {
         return;
     }
@@ -168,15 +184,15 @@ pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize,
     let mut o = 0;
     while let Some(first) = sums.next() {
         match sums.next() {
-            Some(second) => outer_rows(outer, o, [first, second], width, add),
-            None => outer_rows(outer, o, [first], width, add),
+            Some(second) => outer_rows::<P, _>(outer, o, [first, second], width, add),
+            None => outer_rows::<P, _>(outer, o, [first], width, add),
         }
         o = o.saturating_add(2);
     }
 }
 
 /// The sums of `O` outputs from `o` on, four columns of each at a time: they stay in registers over all rows.
-fn outer_rows<const O: usize>(
+fn outer_rows<P: MulAdd, const O: usize>(
     outer: Outer<'_>,
     o: usize,
     mut sums: [&mut [f32]; O],
@@ -185,18 +201,18 @@ fn outer_rows<const O: usize>(
 ) {
     let mut column = 0;
     while width.saturating_sub(column) >= 4 {
-        outer_tile::<O, 4>(outer, o, column, &mut sums, add);
+        outer_tile::<P, O, 4>(outer, o, column, &mut sums, add);
         column = column.saturating_add(4);
     }
     while column < width {
-        outer_tile::<O, 1>(outer, o, column, &mut sums, add);
+        outer_tile::<P, O, 1>(outer, o, column, &mut sums, add);
         column = column.saturating_add(1);
     }
 }
 
 /// `W` columns of the sums of `O` outputs.
 #[inline(always)]
-fn outer_tile<const O: usize, const W: usize>(
+fn outer_tile<P: MulAdd, const O: usize, const W: usize>(
     outer: Outer<'_>,
     o: usize,
     column: usize,
@@ -231,7 +247,7 @@ fn outer_tile<const O: usize, const W: usize>(
             };
             for (tile, delta) in tile.iter_mut().zip(delta) {
                 for (sum, x) in tile.iter_mut().zip(x) {
-                    *sum += delta * x;
+                    *sum = P::mul_add(*delta, *x, *sum);
                 }
             }
         }
@@ -242,7 +258,7 @@ fn outer_tile<const O: usize, const W: usize>(
 }
 
 /// The sum of [`outer_sum`], onto zeros, given to [`sgd_momentum`] as it is formed. Whether all of `w` is finite then.
-pub fn outer_sum_momentum(
+pub fn outer_sum_momentum<P: MulAdd>(
     rates: Rates,
     outer: Outer<'_>,
     width: usize,
@@ -265,7 +281,7 @@ pub fn outer_sum_momentum(
                 stride: width,
                 g_stride: COLUMNS,
             };
-            outer_sum(part, &mut g, COLUMNS, tile.width, false);
+            outer_sum::<P>(part, &mut g, COLUMNS, tile.width, false);
             let at = o.saturating_mul(width).saturating_add(k);
             if let (Some(w), Some(m)) = (w.get_mut(at..), m.get_mut(at..)) {
                 ok &= sgd_momentum(rates, tile, w, &g, m);
@@ -407,7 +423,7 @@ pub fn all_finite(values: &[f32]) -> bool {
 
 /// A row of outputs: +0, then channel by channel and row by row of the kernel the products of its three weights, from left to
 /// right; then the bias. Inputs beyond the row's ends are left out.
-pub fn window3(window: Window3<'_>, y: &mut [f32]) {
+pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
     let Some(channels) = window.channels(y.len()) else {
         return;
     };
@@ -428,10 +444,14 @@ pub fn window3(window: Window3<'_>, y: &mut [f32]) {
                     Some(from) => (x.get(from..).unwrap_or(&[]), &mut *y),
                     None => (x, y.get_mut(1..).unwrap_or(&mut [])),
                 };
-                axpy(*w, x, y);
+                axpy::<P>(*w, x, y);
             }
             at = at.saturating_add(window.dilate);
         }
     }
-    y.iter_mut().for_each(|y| *y += window.bias);
+    for y in y {
+        // A fused sum may be -0, and a version that multiplies the padding's zeros has +0 then.
+        let sum = if P::FUSED { *y + 0.0 } else { *y };
+        *y = sum + window.bias;
+    }
 }

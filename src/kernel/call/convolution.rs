@@ -5,23 +5,24 @@ use crate::exec::Args;
 use crate::kernel::convolution::{ChannelSums, Convolution};
 use crate::kernel::window::Axis;
 use crate::optim::Optimizer;
+use crate::products::Products;
 
 pub fn convolution_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
-    let convolution = sizes(args.ints()?);
+    let convolution = sizes(args.context.products, args.ints()?);
     let [x, w, b, y] = args.views()?;
     convolution.forward(x.read(), w.read(), b.read(), y.write());
     Ok(())
 }
 
 pub fn convolution_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
-    let convolution = sizes(args.ints()?);
+    let convolution = sizes(args.context.products, args.ints()?);
     let [delta, w, dx] = args.views()?;
     convolution.backward_data(delta.read(), w.read(), dx.write());
     Ok(())
 }
 
 pub fn convolution_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
-    let convolution = sizes(args.ints()?);
+    let convolution = sizes(args.context.products, args.ints()?);
     let [delta, x, dw] = args.views()?;
     convolution.grad(delta.read(), x.read(), dw.write());
     Ok(())
@@ -47,7 +48,8 @@ pub fn convolution_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
         param,
         part,
     ] = args.ints()?;
-    let convolution = sizes([c, f, g, h0, h1, h2, h3, h4, h5, w0, w1, w2, w3, w4, w5]);
+    let ints = [c, f, g, h0, h1, h2, h3, h4, h5, w0, w1, w2, w3, w4, w5];
+    let convolution = sizes(args.context.products, ints);
     let begun = args.begin(param, part)?;
     let [delta, x, w, m, tile] = args.views()?;
     convolution.update(
@@ -79,7 +81,7 @@ pub fn channel_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub(super) fn sizes(ints: [u32; 15]) -> Convolution {
+pub(super) fn sizes(products: Products, ints: [u32; 15]) -> Convolution {
     let [
         channels,
         filters,
@@ -98,6 +100,7 @@ pub(super) fn sizes(ints: [u32; 15]) -> Convolution {
         w5,
     ] = ints;
     Convolution {
+        products,
         channels: size(channels),
         filters: size(filters),
         groups: size(groups),

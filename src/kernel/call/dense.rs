@@ -7,33 +7,53 @@ use crate::kernel::rows::Strided;
 use crate::optim::Optimizer;
 
 pub fn dense_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let products = args.context.products;
     let [inputs, outputs] = args.ints()?.map(size);
     let [x, w, b, y] = args.views()?;
-    Dense { inputs, outputs }.forward(x.read(), w.read(), b.read(), y.write());
+    Dense {
+        products,
+        inputs,
+        outputs,
+    }
+    .forward(x.read(), w.read(), b.read(), y.write());
     Ok(())
 }
 
 pub fn dense_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let products = args.context.products;
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let [delta, w, dx] = args.views()?;
     let delta = strided(delta.read(), first, stride);
-    Dense { inputs, outputs }.backward_data(delta, w.read(), dx.write(), false);
+    Dense {
+        products,
+        inputs,
+        outputs,
+    }
+    .backward_data(delta, w.read(), dx.write(), false);
     Ok(())
 }
 
 pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+    let products = args.context.products;
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let [delta, x0, x1, dw] = args.views()?;
     let delta = strided(delta.read(), first, stride);
-    Dense { inputs, outputs }.grad(delta, x0.read(), x1.read(), dw.write());
+    Dense {
+        products,
+        inputs,
+        outputs,
+    }
+    .grad(delta, x0.read(), x1.read(), dw.write());
     Ok(())
 }
 
 pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
+    let products = args.context.products;
     let [delta, x0, x1, w, m] = args.views()?;
     let dense = Dense {
+        products,
         inputs: size(inputs),
         outputs: size(outputs),
     };

@@ -36,8 +36,13 @@ pub fn square_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn pairs_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let products = args.context.products;
     let [delta, x0, x1, norm] = args.views()?;
-    let dense = Dense { inputs, outputs };
+    let dense = Dense {
+        products,
+        inputs,
+        outputs,
+    };
     let norm = norm.write().first_mut().ok_or(Fault::Operand)?;
     let delta = strided(delta.read(), first, stride);
     *norm += global_norm::pairs(dense, delta, x0.read(), x1.read());
@@ -46,9 +51,14 @@ pub fn pairs_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn dense_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let products = args.context.products;
     let [delta, x0, x1, _w, norm, tile] = args.views()?;
     let delta = strided(delta.read(), first, stride);
-    let dense = Dense { inputs, outputs };
+    let dense = Dense {
+        products,
+        inputs,
+        outputs,
+    };
     let norm = norm.write().first_mut().ok_or(Fault::Operand)?;
     dense.grad_rows(delta, x0.read(), x1.read(), tile.write(), |g| {
         *norm += global_norm::squares(g);
@@ -58,9 +68,14 @@ pub fn dense_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn dense_norm_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let products = args.context.products;
     let [delta, x0, x1, w, norm, strip] = args.views()?;
     let delta = strided(delta.read(), first, stride);
-    let dense = Dense { inputs, outputs };
+    let dense = Dense {
+        products,
+        inputs,
+        outputs,
+    };
     let (x0, x1) = (x0.read(), halves(x1.read()));
     add(norm, |update| {
         half::dense::update(dense, delta, x0, x1, w.write(), strip.write(), update)
@@ -77,7 +92,7 @@ pub fn bias_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 pub fn convolution_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
-    let convolution = sizes(args.ints()?);
+    let convolution = sizes(args.context.products, args.ints()?);
     let [delta, x, w, norm, tile] = args.views()?;
     add(norm, |update| {
         convolution.update(delta.read(), x.read(), w.write(), tile.write(), update)

@@ -34,9 +34,14 @@ pub fn check_finite_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn dense_grad_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
+    let products = args.context.products;
     let [delta, x0, x1, dw, row] = args.views()?;
     half::dense::grad(
-        Dense { inputs, outputs },
+        Dense {
+            products,
+            inputs,
+            outputs,
+        },
         strided(delta.read(), first, stride),
         x0.read(),
         halves(x1.read()),
@@ -49,8 +54,10 @@ pub fn dense_grad_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 pub fn dense_update_f16<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     let [inputs, outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
+    let products = args.context.products;
     let [delta, x0, x1, w, m, strip] = args.views()?;
     let dense = Dense {
+        products,
         inputs: size(inputs),
         outputs: size(outputs),
     };
@@ -68,7 +75,7 @@ pub fn dense_update_f16<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn rnn_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, mode] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
     let [dh_all, h, wh, dh, delta] = args.views()?;
     let io = half::rnn::Backward {
@@ -84,7 +91,7 @@ pub fn rnn_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn lstm_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, keep(kept)?);
+    let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
     let [x, wi, bi, wh, bh, h0, c0, gates, stored, c, h] = args.views()?;
     let io = half::lstm::Forward {
@@ -103,7 +110,7 @@ pub fn lstm_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn lstm_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let math = args.context.math;
     let [dh_all, c0, wh, gates, dh, dc] = args.views()?;
     let io = half::lstm::Backward {
@@ -120,7 +127,7 @@ pub fn lstm_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn gru_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, keep(kept)?);
+    let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
     let [x, wi, bi, wh, bh, h0, gates, stored, h] = args.views()?;
     let io = half::gru::Forward {
@@ -137,7 +144,7 @@ pub fn gru_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn gru_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let [dh_all, stored, h0, wh, gates, dh] = args.views()?;
     let io = half::gru::Backward {
         wh: wh.read(),

@@ -4,10 +4,11 @@ use super::{Done, size};
 use crate::exec::{Args, Fault};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::{gru, lstm, rnn};
+use crate::products::Products;
 
 pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, kept, mode] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, keep(kept)?);
+    let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
     let math = args.context.math;
     let [x, wi, bi, wh, bh, h0, sums, h] = args.views()?;
@@ -24,7 +25,7 @@ pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, mode] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
     let [dh_all, h, wh, dh, delta] = args.views()?;
     let io = rnn::Backward {
@@ -40,7 +41,7 @@ pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, keep(kept)?);
+    let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
     let [x, wi, bi, wh, bh, h0, c0, gates, c, h] = args.views()?;
     let io = lstm::Forward {
@@ -58,7 +59,7 @@ pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let math = args.context.math;
     let [dh_all, c, c0, wh, gates, dh, dc] = args.views()?;
     let io = lstm::Backward {
@@ -76,7 +77,7 @@ pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, keep(kept)?);
+    let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
     let [x, wi, bi, wh, bh, h0, gates, h] = args.views()?;
     let io = gru::Forward {
@@ -92,7 +93,7 @@ pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
 
 pub fn gru_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
-    let dims = dims(batch, inputs, hidden, Keep::All);
+    let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let [dh_all, h, h0, wh, gates, dh] = args.views()?;
     let io = gru::Backward {
         wh: wh.read(),
@@ -106,8 +107,9 @@ pub fn gru_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub(super) fn dims(batch: u32, inputs: u32, hidden: u32, keep: Keep) -> Dims {
+pub(super) fn dims(products: Products, batch: u32, inputs: u32, hidden: u32, keep: Keep) -> Dims {
     Dims {
+        products,
         batch: size(batch),
         inputs: size(inputs),
         hidden: size(hidden),

@@ -3,7 +3,7 @@
 //! R rows, K inputs, O outputs.
 
 use super::{widen, widen_all};
-use crate::kernel::blas::portable::axpy;
+use crate::kernel::blas::axpy;
 use crate::kernel::dense::Dense;
 use crate::kernel::finite::all_finite;
 use crate::kernel::rows::{Strided, rows, rows_mut};
@@ -21,12 +21,16 @@ pub fn grad(
     dw: &mut [f32],     // [O, K]
     row: &mut [f32],    // [K], overwritten
 ) {
-    let Dense { inputs, outputs } = dense;
+    let Dense {
+        products,
+        inputs,
+        outputs,
+    } = dense;
     let mut deltas = delta.rows(outputs);
     let mut add = |x: &[f32]| {
         let Some(delta) = deltas.next() else { return };
         for (dw, delta) in rows_mut(dw, inputs).zip(delta) {
-            axpy(*delta, x, dw);
+            axpy(products, *delta, x, dw);
         }
     };
     for x in rows(x0, inputs) {
@@ -52,7 +56,11 @@ pub fn update<T: Optimizer>(
     strip: &mut [f32],  // [R, STRIP], overwritten
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
-    let Dense { inputs, outputs } = dense;
+    let Dense {
+        products,
+        inputs,
+        outputs,
+    } = dense;
     let mut column = 0;
     while column < inputs.min(w.len()) {
         let strip = fill(strip.as_chunks_mut().0, inputs, column, x0, x1);
@@ -61,7 +69,7 @@ pub fn update<T: Optimizer>(
             let mut sums = [0.0; STRIP];
             for (delta, x) in delta.column(o).zip(strip) {
                 for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum += delta * x;
+                    *sum = products.mul_add(delta, *x, *sum);
                 }
             }
             let Some(w) = w.get_mut(column..) else { break };

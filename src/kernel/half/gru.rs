@@ -6,7 +6,6 @@
 //! row r in the 2H words from 2H r on, its deltas in the 4H words from 4H r on.
 
 use super::{narrow_all, narrow_within, widen, widen_within};
-use crate::kernel::dense::Dense;
 use crate::kernel::elementwise::add_assign;
 use crate::kernel::gru::{cell_backward, cell_forward};
 use crate::kernel::recurrent::{Dims, Keep, Running, Weights};
@@ -36,6 +35,7 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         inputs,
         hidden,
         keep,
+        ..
     } = dims;
     let two = hidden.saturating_mul(2);
     let gates = io.gates;
@@ -47,18 +47,9 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         *last = 0;
     }
     let mut stored = rows_mut(io.stored, hidden);
-    let input = Dense {
-        inputs,
-        outputs: hidden.saturating_mul(3),
-    };
-    let reset_update = Dense {
-        inputs: hidden,
-        outputs: two,
-    };
-    let new = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let input = dims.dense(inputs, hidden.saturating_mul(3));
+    let reset_update = dims.dense(hidden, two);
+    let new = dims.dense(hidden, hidden);
     let Weights { wi, bi, wh, bh } = io.weights;
     let (wh_gates, wh_new) = split(wh, two.saturating_mul(hidden));
     let (bh_gates, bh_new) = split(bh, two);
@@ -111,14 +102,8 @@ pub fn backward(dims: Dims, io: Backward<'_>) {
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
     let two = hidden.saturating_mul(2);
-    let reset_update = Dense {
-        inputs: hidden,
-        outputs: two,
-    };
-    let new = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let reset_update = dims.dense(hidden, two);
+    let new = dims.dense(hidden, hidden);
     let (wh_gates, wh_new) = split(io.wh, two.saturating_mul(hidden));
     let step_len = batch.saturating_mul(gate_len);
     let steps = io.gates.len().checked_div(step_len).unwrap_or(0);

@@ -15,7 +15,6 @@
 
 use super::{halves, halves_mut, narrow_all, narrow_within, widen, widen_all, widen_within, words};
 use crate::kernel::activation::{sigmoid_slope, tanh_slope};
-use crate::kernel::dense::Dense;
 use crate::kernel::elementwise::add_assign;
 use crate::kernel::lstm::cell_forward;
 use crate::kernel::recurrent::{Dims, Keep, Running, Weights};
@@ -54,6 +53,7 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         inputs,
         hidden,
         keep,
+        ..
     } = dims;
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
@@ -66,14 +66,8 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         *last = 0;
     }
     let mut stored = rows_mut(io.stored, hidden);
-    let input = Dense {
-        inputs,
-        outputs: gate_len,
-    };
-    let state = Dense {
-        inputs: hidden,
-        outputs: gate_len,
-    };
+    let input = dims.dense(inputs, gate_len);
+    let state = dims.dense(hidden, gate_len);
     let Weights { wi, bi, wh, bh } = io.weights;
 
     let mut at = 0usize;
@@ -123,10 +117,7 @@ pub fn backward(dims: Dims, math: Math, io: Backward<'_>) {
     let Dims { batch, hidden, .. } = dims;
     let state_len = batch.saturating_mul(hidden);
     let gate_len = hidden.saturating_mul(4);
-    let state = Dense {
-        inputs: hidden,
-        outputs: gate_len,
-    };
+    let state = dims.dense(hidden, gate_len);
     let step_len = batch.saturating_mul(gate_len);
     let steps = io.gates.len().checked_div(step_len).unwrap_or(0);
     let mut dh_all = rows(io.dh_all, state_len);

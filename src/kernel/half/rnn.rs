@@ -5,7 +5,6 @@
 
 use super::widen;
 use crate::kernel::activation::{relu_slope, tanh_slope};
-use crate::kernel::dense::Dense;
 use crate::kernel::elementwise::add_assign;
 use crate::kernel::recurrent::Dims;
 use crate::kernel::rnn::Mode;
@@ -30,10 +29,7 @@ pub struct Backward<'a> {
 pub fn backward(dims: Dims, mode: Mode, io: Backward<'_>) {
     let Dims { batch, hidden, .. } = dims;
     let state_len = batch.saturating_mul(hidden);
-    let state = Dense {
-        inputs: hidden,
-        outputs: hidden,
-    };
+    let state = dims.dense(hidden, hidden);
     let mut dh_all = rows(io.dh_all, state_len);
     // The last word may hold a value more.
     let stored = io.stored.get(..io.delta.len()).unwrap_or(&[]);

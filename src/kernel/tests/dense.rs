@@ -1,18 +1,26 @@
-use super::{Values, apply, bits, config, update};
+use super::{PRODUCTS, Values, apply, bits, config, mul_add, update};
 use crate::kernel::dense::{Dense, bias_grad, bias_update};
 use crate::kernel::rows::Strided;
 use crate::optim::{Overflow, Sgd};
+use crate::products::Products;
 use proptest::prelude::*;
+use proptest::sample::select;
 use std::vec;
 use std::vec::Vec;
 
-fn naive_forward(r: usize, k: usize, o: usize, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f32> {
+fn naive_forward(
+    products: Products,
+    [r, k, o]: [usize; 3],
+    x: &[f32],
+    w: &[f32],
+    b: &[f32],
+) -> Vec<f32> {
     let mut y = vec![0.0; r * o];
     for row in 0..r {
         for out in 0..o {
             let mut sum = 0.0;
             for i in 0..k {
-                sum += x[row * k + i] * w[out * k + i];
+                sum = mul_add(products, x[row * k + i], w[out * k + i], sum);
             }
             y[row * o + out] = if b.is_empty() { sum } else { sum + b[out] };
         }
@@ -24,13 +32,13 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn forward_is_one_sum_in_order(r in 1..5usize, k in 1..12usize, o in 1..12usize, biased: bool, seed: u64) {
+    fn forward_is_one_sum_in_order(products in select(PRODUCTS), r in 1..5usize, k in 1..12usize, o in 1..12usize, biased: bool, seed: u64) {
         let mut v = Values(seed);
         let (x, w, b) = (v.floats(r * k), v.floats(o * k), v.floats(if biased { o } else { 0 }));
         let mut y = vec![9.0; r * o];
-        let dense = Dense { inputs: k, outputs: o };
+        let dense = Dense { products, inputs: k, outputs: o };
         dense.forward(&x, &w, &b, &mut y);
-        let expected = naive_forward(r, k, o, &x, &w, &b);
+        let expected = naive_forward(products, [r, k, o], &x, &w, &b);
         prop_assert_eq!(bits(&y), bits(&expected));
 
         // Added: the sum and its bias first, then what was there.
@@ -43,7 +51,7 @@ proptest! {
 
     #[test]
     fn backward_data_adds_the_outputs_in_order(
-        r in 1..5usize, k in 1..12usize, o in 1..12usize, gap in 0..3usize, first in 0..4usize,
+        products in select(PRODUCTS), r in 1..5usize, k in 1..12usize, o in 1..12usize, gap in 0..3usize, first in 0..4usize,
         accumulate: bool, seed: u64,
     ) {
         let mut v = Values(seed);
@@ -51,12 +59,13 @@ proptest! {
         let (values, w, before) = (v.floats(first + r * stride), v.floats(o * k), v.floats(r * k));
         let mut dx = before.clone();
         let delta = Strided { values: &values, first, stride };
-        Dense { inputs: k, outputs: o }.backward_data(delta, &w, &mut dx, accumulate);
+        Dense { products, inputs: k, outputs: o }.backward_data(delta, &w, &mut dx, accumulate);
         let mut expected = if accumulate { before } else { vec![0.0; r * k] };
         for row in 0..r {
             for i in 0..k {
                 for out in 0..o {
-                    expected[row * k + i] += values[first + row * stride + out] * w[out * k + i];
+                    let sum = &mut expected[row * k + i];
+                    *sum = mul_add(products, values[first + row * stride + out], w[out * k + i], *sum);
                 }
             }
         }
@@ -65,7 +74,7 @@ proptest! {
 
     #[test]
     fn grad_adds_the_rows_in_order(
-        r0 in 0..3usize, r1 in 1..10usize, k in 1..8usize, o in 1..6usize, gap in 0..3usize,
+        products in select(PRODUCTS), r0 in 0..3usize, r1 in 1..10usize, k in 1..8usize, o in 1..6usize, gap in 0..3usize,
         first in 0..4usize, seed: u64,
     ) {
         let mut v = Values(seed);
@@ -76,7 +85,7 @@ proptest! {
         let (mut dw, mut db) = (before.clone(), db_before.clone());
         let delta = Strided { values: &values, first, stride };
         let (x0, x1) = x.split_at(r0 * k);
-        Dense { inputs: k, outputs: o }.grad(delta, x0, x1, &mut dw);
+        Dense { products, inputs: k, outputs: o }.grad(delta, x0, x1, &mut dw);
         bias_grad(delta, o, &mut db);
         let (mut expected, mut db_expected) = (before, db_before);
         for row in 0..r {
@@ -84,7 +93,8 @@ proptest! {
                 let d = values[first + row * stride + out];
                 db_expected[out] += d;
                 for i in 0..k {
-                    expected[out * k + i] += d * x[row * k + i];
+                    let sum = &mut expected[out * k + i];
+                    *sum = mul_add(products, d, x[row * k + i], *sum);
                 }
             }
         }
@@ -94,7 +104,7 @@ proptest! {
 
     #[test]
     fn update_is_grad_then_apply(
-        r0 in 0..2usize, r1 in 0..6usize, k in 1..80usize, o in 1..12usize, state: bool, decay: bool, clip: bool,
+        products in select(PRODUCTS), r0 in 0..2usize, r1 in 0..6usize, k in 1..80usize, o in 1..12usize, state: bool, decay: bool, clip: bool,
         scaled: bool, seed: u64,
     ) {
         let mut v = Values(seed);
@@ -106,7 +116,7 @@ proptest! {
         let (clip_gradient, rescale_grad) = (clip.then_some(0.3), Some(if scaled { 0.5 } else { 1.0 }));
         let sgd = Sgd { learning_rate: 0.1, momentum: 0.9, wd, rescale_grad, clip_gradient };
         let delta = Strided::contiguous(&values, o);
-        let dense = Dense { inputs: k, outputs: o };
+        let dense = Dense { products, inputs: k, outputs: o };
 
         let (mut dw, mut db) = (vec![0.0; o * k], vec![0.0; o]);
         dense.grad(delta, &x0, &x1, &mut dw);
@@ -131,6 +141,7 @@ fn an_infinite_gradient_stops_the_update() {
     let update = || update(Sgd::default(), &mut [], 4);
     let delta = Strided::contiguous(&delta, 2);
     let dense = Dense {
+        products: Products::default(),
         inputs: 2,
         outputs: 2,
     };

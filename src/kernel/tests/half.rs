@@ -1,7 +1,7 @@
 //! f16 against the crate `half`; the kernels over stored f16 against those over f32, given the rounded values.
 
 use super::recurrent::{Case, Cell, Operands, cases};
-use super::{Values, bits, config, update};
+use super::{PRODUCTS, Values, bits, config, update};
 use crate::kernel::dense::Dense;
 use crate::kernel::half::{self, all_finite, halves, halves_mut, narrow, widen, words};
 use crate::kernel::recurrent::{Keep, Weights};
@@ -9,8 +9,10 @@ use crate::kernel::rnn;
 use crate::kernel::rows::Strided;
 use crate::math::Math;
 use crate::optim::Sgd;
+use crate::products::Products;
 use ::half::f16;
 use proptest::prelude::*;
+use proptest::sample::select;
 use std::vec;
 use std::vec::Vec;
 
@@ -235,14 +237,14 @@ proptest! {
 
     /// The gradient over stored inputs is that over the rounded inputs, formed or given to the optimizer.
     #[test]
-    fn a_gradient_over_f16(r0 in 0..3usize, r1 in 0..6usize, k in 1..11usize, o in 1..6usize, seed: u64) {
+    fn a_gradient_over_f16(products in select(PRODUCTS), r0 in 0..3usize, r1 in 0..6usize, k in 1..11usize, o in 1..6usize, seed: u64) {
         let mut v = Values(seed);
         let stride = o + 1;
         let (delta, x0, x1) = (v.floats((r0 + r1) * stride), v.floats(r0 * k), v.floats(r1 * k));
         let delta = Strided { values: &delta, first: 0, stride };
         let mut stored = vec![9.0; words(x1.len())];
         half::narrow_all(halves_mut(&mut stored), &x1);
-        let dense = Dense { inputs: k, outputs: o };
+        let dense = Dense { products, inputs: k, outputs: o };
         let x1 = rounded(&x1);
 
         let mut expected = v.floats(o * k);
@@ -269,6 +271,7 @@ proptest! {
 #[test]
 fn an_infinite_gradient_over_f16_is_refused() {
     let dense = Dense {
+        products: Products::default(),
         inputs: 1,
         outputs: 1,
     };

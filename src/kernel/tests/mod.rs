@@ -14,6 +14,7 @@ mod unsafe_code;
 mod window;
 
 use crate::optim::{At, Optimizer, Sgd, States, Update};
+use crate::products::Products;
 use proptest::test_runner::{Config, RngSeed};
 use std::vec::Vec;
 
@@ -57,6 +58,24 @@ impl Values {
 /// The bits, so that a difference in the sign of zero counts.
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// The ways in which products join sums that this build has.
+const PRODUCTS: &[Products] = &[
+    #[cfg(feature = "exact")]
+    Products::Separate,
+    #[cfg(feature = "fma")]
+    Products::Fused,
+];
+
+/// `sum` + a b; rounded once by std.
+fn mul_add(products: Products, a: f32, b: f32, sum: f32) -> f32 {
+    match products {
+        #[cfg(feature = "exact")]
+        Products::Separate => sum + a * b,
+        #[cfg(feature = "fma")]
+        Products::Fused => a.mul_add(b, sum),
+    }
 }
 
 /// What a kernel updates weights with: momenta of a parameter of `len` elements.

@@ -1,18 +1,21 @@
 //! One naive layer for the three cells, in f32 (same bits) and in f64 (finite differences).
 
-use super::{Values, assert_close, bits, config, gradient};
+use super::{PRODUCTS, Values, assert_close, bits, config, gradient};
 use crate::kernel::dense::{Dense, bias_grad};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::rows::Strided;
 use crate::kernel::{gru, lstm, rnn};
 use crate::math::Math;
+use crate::products::Products;
 use proptest::prelude::*;
+use proptest::sample::select;
 use std::ops::{Add, Mul, Sub};
 use std::vec;
 use std::vec::Vec;
 
 trait Num: Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Sub<Output = Self> {
     fn of(value: f32) -> Self;
+    fn mul_add(products: Products, a: Self, b: Self, sum: Self) -> Self;
     fn tanh(self) -> Self;
     fn sigmoid(self) -> Self;
 }
@@ -20,6 +23,9 @@ trait Num: Copy + PartialOrd + Add<Output = Self> + Mul<Output = Self> + Sub<Out
 impl Num for f32 {
     fn of(value: f32) -> Self {
         value
+    }
+    fn mul_add(products: Products, a: Self, b: Self, sum: Self) -> Self {
+        super::mul_add(products, a, b, sum)
     }
     fn tanh(self) -> Self {
         Math::default().tanh(self)
@@ -32,6 +38,9 @@ impl Num for f32 {
 impl Num for f64 {
     fn of(value: f32) -> Self {
         value.into()
+    }
+    fn mul_add(_: Products, a: Self, b: Self, sum: Self) -> Self {
+        sum + a * b
     }
     fn tanh(self) -> Self {
         f64::tanh(self)
@@ -72,6 +81,7 @@ pub(super) type Operands<T> = [Vec<T>; 7];
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
+    pub products: Products,
     pub cell: Cell,
     pub t: usize,
     pub n: usize,
@@ -114,7 +124,7 @@ impl Case {
         let product = |w: &[T], b: &[T], row: usize, x: &[T]| {
             let mut sum = zero;
             for k in 0..x.len() {
-                sum = sum + x[k] * w[row * x.len() + k];
+                sum = T::mul_add(self.products, x[k], w[row * x.len() + k], sum);
             }
             sum + b[row]
         };
@@ -157,6 +167,7 @@ impl Case {
 
     pub fn dims(self, keep: Keep) -> Dims {
         Dims {
+            products: self.products,
             batch: self.n,
             inputs: self.d,
             hidden: self.h,
@@ -328,6 +339,7 @@ impl Case {
             stride,
         };
         let input = Dense {
+            products: self.products,
             inputs: d,
             outputs: g,
         };
@@ -348,6 +360,7 @@ impl Case {
         for (from, to, column) in parts {
             let (from, to, column) = (from * hidden, to * hidden, column * hidden);
             let state = Dense {
+                products: self.products,
                 inputs: hidden,
                 outputs: to - from,
             };
@@ -370,16 +383,25 @@ pub(super) fn cases(t: usize, size: usize) -> impl Strategy<Value = Case> {
         Just(Cell::Lstm),
         Just(Cell::Gru)
     ];
-    (cell, 1..=t, 1..4usize, 1..=size, 1..=size, any::<bool>()).prop_map(
-        |(cell, t, n, d, h, initial)| Case {
+    let products = select(PRODUCTS);
+    (
+        products,
+        cell,
+        1..=t,
+        1..4usize,
+        1..=size,
+        1..=size,
+        any::<bool>(),
+    )
+        .prop_map(|(products, cell, t, n, d, h, initial)| Case {
+            products,
             cell,
             t,
             n,
             d,
             h,
             initial,
-        },
-    )
+        })
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! Kernels on slices of any length with sizes of any kind: they return.
 
-use super::{Values, config, update};
+use super::{PRODUCTS, Values, config, update};
 use crate::kernel::convolution::{ChannelSums, Convolution};
 use crate::kernel::dense::{self, Dense};
 use crate::kernel::norm::{self, Lrn, Norm};
@@ -37,10 +37,11 @@ proptest! {
         let [mut e, mut f, mut g] = [lens[4], lens[5], lens[6]].map(|len| v.floats(len));
         let tokens: Vec<u16> = v.ints(lens[7], 8);
         let math = Math::default();
+        let products = PRODUCTS[usize::from(flags[2]) % PRODUCTS.len()];
         let sgd = Sgd { wd: 0.1, ..Sgd::default() };
         let delta = Strided { values: &a, first: s[0], stride: s[1] };
 
-        let shape = Dense { inputs: s[2], outputs: s[3] };
+        let shape = Dense { products, inputs: s[2], outputs: s[3] };
         shape.forward(&a, &b, &c, &mut e);
         shape.row(&a, &b, &c, &mut e, flags[0]);
         shape.backward_data(delta, &b, &mut e, flags[0]);
@@ -60,7 +61,7 @@ proptest! {
             pad: s[(i + 4) % 6],
             dilate: s[(i + 5) % 6],
         };
-        let shape = Convolution { channels: s[3], filters: s[4], groups: s[5], height: axis(0), width: axis(2) };
+        let shape = Convolution { products, channels: s[3], filters: s[4], groups: s[5], height: axis(0), width: axis(2) };
         shape.forward(&a, &b, &c, &mut e);
         shape.backward_data(&a, &b, &mut e);
         shape.grad(&a, &b, &mut e);
@@ -91,7 +92,7 @@ proptest! {
             [_, true, _] => Keep::Outputs,
             _ => Keep::Last,
         };
-        let dims = Dims { batch: s[0], inputs: s[1], hidden: s[2], keep };
+        let dims = Dims { products, batch: s[0], inputs: s[1], hidden: s[2], keep };
         let weights = Weights { wi: &a, bi: &b, wh: &c, bh: &d };
         lstm::forward(dims, math, lstm::Forward { x: &a, weights, h0: &b, c0: &c, gates: &mut e, c: &mut f, h: &mut g });
         let io = lstm::Backward { wh: &a, c0: &b, c: &c, gates: &mut e, dh_all: &d, dh: &mut f, dc: &mut g };

@@ -11,7 +11,7 @@ use tinpail::plan::{
     BucketPlan, Home, Kernel, Operand, Param, ParamKind, Port, PortKind, Program, Rows, Space,
     Span, Step, Work,
 };
-use tinpail::recipe::MathKind;
+use tinpail::recipe::{MathKind, ProductsKind};
 
 use crate::bucketing::LrScheduler;
 use crate::error::Error;
@@ -427,15 +427,21 @@ fn statics(plan: &PlanBuf) -> String {
         MathKind::Libm => "Libm",
         MathKind::Micromath => "Micromath",
     };
+    let products = match plan.recipe.products {
+        ProductsKind::Separate => "Separate",
+        ProductsKind::Fused => "Fused",
+    };
     let _ = write!(
         out,
         "const _: () = assert!(::tinpail::recipe::MathKind::{math}.get().is_some(), \
          \"the plan needs tinpail's feature `{feature}`\");\n\
+         const _: () = assert!(::tinpail::recipe::ProductsKind::{products}.get().is_some(), \
+         \"the plan needs tinpail's feature `{products_feature}`\");\n\
          /// The plan.\n\
          pub const PLAN: ::tinpail::Plan<'static> = ::tinpail::Plan {{\n\
          \x20   schema: {schema:#018x},\n\
          \x20   fingerprint: {fingerprint:#018x},\n\
-         \x20   recipe: ::tinpail::recipe::Recipe {{ version: {version}, math: ::tinpail::recipe::MathKind::{math} }},\n\
+         \x20   recipe: ::tinpail::recipe::Recipe {{ version: {version}, math: ::tinpail::recipe::MathKind::{math}, products: ::tinpail::recipe::ProductsKind::{products} }},\n\
          \x20   train: ::tinpail::plan::Train::{train:?},\n\
          \x20   optimizer: ::tinpail::optim::Kind::{optimizer:?},\n\
          \x20   batch_size: {batch_size},\n\
@@ -449,6 +455,7 @@ fn statics(plan: &PlanBuf) -> String {
          \x20   ints: &INTS,\n\
          }};\n",
         feature = math.to_lowercase(),
+        products_feature = plan.recipe.products.feature(),
         schema = plan.schema,
         fingerprint = plan.fingerprint,
         version = plan.recipe.version,

@@ -41,7 +41,8 @@ pub mod symbol;
 mod validate;
 
 pub use bucketing::{
-    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, Roll, Saved, Train,
+    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, ProductsKind, Roll, Saved,
+    Train,
 };
 pub use error::Error;
 pub use plan_file::PlanFile;

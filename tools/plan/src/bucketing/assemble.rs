@@ -151,6 +151,7 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
         recipe: Recipe {
             version: VERSION,
             math: config.math,
+            products: config.products,
         },
         train: config.train,
         optimizer: config.optimizer.kind(),

@@ -15,7 +15,7 @@ use crate::symbol::Net;
 
 use tinpail::optim::Kind;
 pub use tinpail::plan::Train;
-pub use tinpail::recipe::MathKind;
+pub use tinpail::recipe::{MathKind, ProductsKind};
 
 /// The optimizer that the device runs: decides which state is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +177,7 @@ pub struct Bucketing<F> {
     keep_outputs: bool,
     ram_limit_bytes: Option<usize>,
     math: MathKind,
+    products: ProductsKind,
     share_memory: bool,
     roll: Roll,
     place_nodes: u64,
@@ -210,6 +211,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             keep_outputs: true,
             ram_limit_bytes: None,
             math: MathKind::Libm,
+            products: ProductsKind::Separate,
             share_memory: true,
             roll: Roll::Free,
             place_nodes: PLACE_NODES,
@@ -346,6 +348,13 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// Which functions the kernels use.
     pub fn math(mut self, math: MathKind) -> Self {
         self.math = math;
+        self
+    }
+
+    /// How products join sums: the recipe `exact`, or `fma` for cores that add a product in one instruction. The firmware needs tinpail's
+    /// feature of that name ([`tinpail::recipe`] has what differs).
+    pub fn products(mut self, products: ProductsKind) -> Self {
+        self.products = products;
         self
     }
 

@@ -1,7 +1,7 @@
 //! Builds a core's binaries and runs them under the counting plugin.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     ops::Range,
     path::{Path, PathBuf},
@@ -42,12 +42,18 @@ impl Plugin {
 pub type Built = HashMap<String, PathBuf>;
 
 pub fn build(project: &Project, core: &Core, works: &[&Work]) -> Result<Built> {
-    let mut cargo = process::cargo();
-    cargo.args(["build", "--release", "--target", core.target]);
-    for work in works {
-        cargo.args(["--bin", work.binary]);
+    let mut built = Built::new();
+    let recipes: BTreeSet<&str> = works.iter().map(|work| work.recipe).collect();
+    for recipe in recipes {
+        let mut cargo = process::cargo();
+        cargo.args(["build", "--release", "--target", core.target]);
+        cargo.args(["--no-default-features", "--features", recipe]);
+        for work in works.iter().filter(|work| work.recipe == recipe) {
+            cargo.args(["--bin", work.binary]);
+        }
+        built.extend(binaries(project, core, &mut cargo)?);
     }
-    binaries(project, core, &mut cargo)
+    Ok(built)
 }
 
 /// One binary for a core.

@@ -130,7 +130,8 @@ fn measure_all(
     let plugin = ui::step("Building the counting plugin", || Plugin::build(project))?;
     let mut rows = Vec::new();
     for core in cores {
-        let mut works: Vec<&Work> = works.to_vec();
+        let of_core = works.iter().filter(|work| work.is_for(core));
+        let mut works: Vec<&Work> = of_core.copied().collect();
         // What the others are compared with.
         if !works.iter().any(|work| work.kind == Kind::Empty) {
             works.extend(WORKS.iter().find(|work| work.kind == Kind::Empty));

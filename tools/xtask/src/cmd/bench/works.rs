@@ -107,11 +107,18 @@ pub struct Work {
     pub kind: Kind,
     /// Multiply-accumulates of the products.
     pub macs: u64,
+    /// The recipe, which is the feature of boards/bench that the binary is built with.
+    pub recipe: &'static str,
 }
 
 impl Work {
     pub fn is_ours(&self) -> bool {
         self.kind == Kind::Ours
+    }
+
+    /// Whether the core has it: without an FPU a fused product is a long function.
+    pub fn is_for(&self, core: &Core) -> bool {
+        self.recipe == EXACT || !core.is_soft
     }
 }
 
@@ -134,8 +141,19 @@ const fn work(
         by,
         kind,
         macs,
+        recipe: EXACT,
     }
 }
+
+/// The same work by the recipe `fma`.
+const fn fused(work: Work) -> Work {
+    Work {
+        recipe: "fma",
+        ..work
+    }
+}
+
+const EXACT: &str = "exact";
 
 const MLP: &str = "MLP 64-32-10";
 const LSTM: &str = "LSTM 16-32-10, T = 20";
@@ -151,6 +169,8 @@ const INFERENCE: &str = "inference";
 const MOMENTUM: &str = "training, momentum";
 const SGD: &str = "training, SGD";
 const MOMENTUM_F16: &str = "training, momentum, f16 activations";
+const INFERENCE_FMA: &str = "inference, fma";
+const MOMENTUM_FMA: &str = "training, momentum, fma";
 const SWITCH: &str = "switch_bucket";
 
 const MLP_MACS: u64 = 64 * 32 + 32 * 10;
@@ -166,7 +186,7 @@ const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 22] = [
+pub const WORKS: [Work; 24] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
     work(
         "naive_mlp_momentum",
@@ -188,7 +208,15 @@ pub const WORKS: [Work; 22] = [
         "tinpail",
         LSTM_TRAINING_MACS,
     ),
+    fused(work(
+        "lstm_fma",
+        LSTM,
+        MOMENTUM_FMA,
+        "tinpail",
+        LSTM_TRAINING_MACS,
+    )),
     work("fc", FC, INFERENCE, "tinpail", FC_MACS),
+    fused(work("fc_fma", FC, INFERENCE_FMA, "tinpail", FC_MACS)),
     work("naive_fc", FC, INFERENCE, "naive loops", FC_MACS),
     work("embedded_nn_fc", FC, INFERENCE, "embedded-nn", FC_MACS),
     work("product", PRODUCT, INFERENCE, "tinpail", PRODUCT_MACS),

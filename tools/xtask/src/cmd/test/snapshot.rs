@@ -32,7 +32,9 @@ pub fn run(project: &Project, overwrite: bool, count: &mut Count) -> Result<()> 
     for board in &BOARDS {
         for &target in board.targets {
             count_board(project, board, target, &[], &tests, overwrite, count);
-            count_heap(project, board, target, overwrite, count);
+            for (package, tests) in PACKAGES {
+                count_package(project, board, target, package, tests, overwrite, count);
+            }
         }
         if board.defmt {
             // The same text must arrive through defmt, so this never writes the files.
@@ -50,7 +52,10 @@ pub fn run(project: &Project, overwrite: bool, count: &mut Count) -> Result<()> 
     Ok(())
 }
 
-/// The names of the firmware tests.
+/// Packages with features of their own, and their tests: an allocator, the recipe `fma`.
+const PACKAGES: [(&str, &[&str]); 2] = [("heap", &["heap"]), ("recipes", &["blas", "fma"])];
+
+/// The names of the firmware tests that every board has.
 fn names(project: &Project) -> Result<BTreeSet<String>> {
     let folder = project.qemu_tests();
     let entries =
@@ -60,6 +65,7 @@ fn names(project: &Project) -> Result<BTreeSet<String>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs")
             && let Some(name) = path.file_stem().and_then(|name| name.to_str())
+            && !PACKAGES.iter().any(|(_, tests)| tests.contains(&name))
         {
             names.insert(name.to_owned());
         }
@@ -121,23 +127,33 @@ fn demo(project: &Project, board: &Board, built: &Built) -> Result<()> {
     judge::same_after_reset(&device.outcome)
 }
 
-/// The firmware with an allocator: a package of its own, whose snapshot is tests/qemu/heap.out.
-fn count_heap(
+/// Firmware tests of a package of their own.
+fn count_package(
     project: &Project,
     board: &'static Board,
     target: &str,
+    package: &str,
+    tests: &[&str],
     overwrite: bool,
     count: &mut Count,
 ) {
-    let built = ui::step(
-        &format!("Building the heap's firmware for {target}"),
-        || board.build_package(project, "heap", target, &[]),
-    );
-    let result = built.and_then(|built| {
-        let firmware = built.firmware.first().context("it has no binary")?;
-        check(project, firmware, &[], overwrite)
+    let built = ui::step(&format!("Building {package} for {target}"), || {
+        board.build_package(project, package, target, &[])
     });
-    count.test(&format!("heap ({target})"), result);
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => return count.check(&format!("{package} ({target})"), Err(error)),
+    };
+    for test in tests {
+        let firmware = built
+            .firmware
+            .iter()
+            .find(|firmware| firmware.name == *test);
+        let result = firmware
+            .with_context(|| format!("{package} has no binary for it"))
+            .and_then(|firmware| check(project, firmware, &[], overwrite));
+        count.test(&format!("{test} ({target})"), result);
+    }
 }
 
 fn check(project: &Project, firmware: &Firmware, features: &[&str], overwrite: bool) -> Result<()> {
