@@ -13,7 +13,7 @@
 //! For each tap the outputs that it reaches are a rectangle, found once: the inner loops run along its rows and test
 //! nothing.
 
-use super::blas::{self, Matrix, Window3, axpy};
+use super::blas::{self, Matrix, Window3, axpy, dot};
 use super::finite::{all_finite, finite};
 use super::rows::{Column, row, rows, rows_mut, strided_mut};
 use super::window::{Axis, Rect};
@@ -340,8 +340,7 @@ impl Tap {
         let rows = self.input.of(x).zip(self.output.of(delta));
         rows.fold(sum, |sum, (x, delta)| {
             if self.step == 1 {
-                let pairs = x.iter().zip(delta);
-                pairs.fold(sum, |sum, (x, delta)| products.mul_add(*x, *delta, sum))
+                dot(products, x, delta, sum)
             } else {
                 let pairs = Column::every(x, self.step).zip(delta);
                 pairs.fold(sum, |sum, (x, delta)| products.mul_add(x, *delta, sum))

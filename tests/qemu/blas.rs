@@ -287,6 +287,21 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         portable::gemm::<P>(inputs, outputs, x, w, b, &mut io.theirs[0], stride);
     });
 
+    check("axpy", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (from, to, a) = (random.below(40), random.below(40), random.value());
+        blas::axpy(products, a, &io.a[..from], &mut io.ours[0][..to]);
+        portable::axpy::<P>(a, &io.a[..from], &mut io.theirs[0][..to]);
+    });
+
+    check("dot", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let (x, w, sum) = (random.below(40), random.below(40), random.value());
+        let (x, w) = (&io.a[..x], &io.b[..w]);
+        io.ours[0][0] = blas::dot(products, x, w, sum);
+        io.theirs[0][0] = portable::dot::<P>(x, w, sum);
+    });
+
     check("gemv_transposed", recipe, buffers, |check, io| {
         let random = &mut check.random;
         let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));

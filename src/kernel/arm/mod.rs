@@ -6,6 +6,7 @@
 //! With `kernel/riscv` the only place of unsafe code. Each function checks its slices first and is safe to call with any; its twin is
 //! the function of the same name in [`portable`](super::blas::portable), of those in `gates` that of [`own`](crate::math).
 
+mod axpy;
 mod cells;
 mod copy;
 mod finite;
@@ -22,6 +23,7 @@ mod sgd;
 mod text;
 mod window;
 
+pub use axpy::{axpy, dot};
 pub use cells::{gru_new, gru_state, lstm_deltas, lstm_state};
 pub use copy::copy;
 pub use finite::all_finite;

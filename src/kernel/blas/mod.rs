@@ -64,10 +64,16 @@ pub fn gemv_transposed(
     by!(products, P => chosen::gemv_transposed::<P>(factors, w, y));
 }
 
-/// See [`portable::axpy`]; there is no other version.
+/// See [`portable::axpy`].
 #[inline(always)]
 pub fn axpy(products: Products, a: f32, x: &[f32], y: &mut [f32]) {
-    by!(products, P => portable::axpy::<P>(a, x, y));
+    by!(products, P => chosen::axpy::<P>(a, x, y));
+}
+
+/// See [`portable::dot`].
+#[inline(always)]
+pub fn dot(products: Products, x: &[f32], w: &[f32], sum: f32) -> f32 {
+    by!(products, P => chosen::dot::<P>(x, w, sum))
 }
 
 /// See [`portable::outer_sum`].

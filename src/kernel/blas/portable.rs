@@ -30,7 +30,7 @@ pub fn gemv<P: MulAdd>(
         }
     }
     for (y, w) in last.iter_mut().zip(w) {
-        store(y, dot::<P>(x, w));
+        store(y, dot::<P>(x, w, 0.0));
     }
 }
 
@@ -49,13 +49,13 @@ pub fn gemm<P: MulAdd>(
     }
 }
 
-/// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
-fn dot<P: MulAdd>(x: &[f32], w: &[f32]) -> f32 {
+/// `sum` + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
+pub fn dot<P: MulAdd>(x: &[f32], w: &[f32], sum: f32) -> f32 {
     let pairs = x.iter().zip(w);
-    pairs.fold(0.0, |sum, (x, w)| P::mul_add(*x, *w, sum))
+    pairs.fold(sum, |sum, (x, w)| P::mul_add(*x, *w, sum))
 }
 
-/// Four of [`dot`], so that x is read once for the four.
+/// Four of [`dot`] from +0, so that x is read once for the four.
 fn dot_four<P: MulAdd>(x: &[f32], [w0, w1, w2, w3]: [&[f32]; 4]) -> [f32; 4] {
     let (x, x_last) = x.as_chunks::<4>();
     let (w0, w0_last) = w0.as_chunks::<4>();

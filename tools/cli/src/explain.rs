@@ -38,7 +38,9 @@ pub fn planning(error: Error, network: &str) -> anyhow::Error {
 pub fn binding(error: BindError, file: &PlanFile) -> anyhow::Error {
     match error {
         BindError::Blob(error) => blob(error, file),
-        BindError::Recipe => anyhow!("the plan was made for functions that this command lacks"),
+        BindError::Recipe => {
+            anyhow!("the plan was made for functions or products that this command lacks")
+        }
         BindError::Plan => hinted(
             anyhow!("the plan does not fit this version of tinpail"),
             "make it anew",

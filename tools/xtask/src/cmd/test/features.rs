@@ -3,16 +3,18 @@
 use super::Count;
 use crate::{process, project::Project, ui};
 
-/// Every set has functions from somewhere: libm or micromath.
-const SETS: [&str; 8] = [
-    "libm",
-    "micromath",
-    "libm,micromath",
-    "libm,defmt",
-    "libm,alloc",
-    "libm,std",
-    "micromath,defmt,alloc",
-    "libm,micromath,defmt,alloc,std",
+/// Every set has functions from somewhere, libm or micromath, and a way of adding products, exact or fma.
+const SETS: [&str; 10] = [
+    "exact,libm",
+    "fma,libm",
+    "exact,fma,libm",
+    "exact,micromath",
+    "exact,libm,micromath",
+    "exact,libm,defmt",
+    "exact,libm,alloc",
+    "exact,libm,std",
+    "fma,micromath,defmt,alloc",
+    "exact,fma,libm,micromath,defmt,alloc,std",
 ];
 
 pub fn run(project: &Project, count: &mut Count) {
@@ -36,9 +38,9 @@ pub fn run(project: &Project, count: &mut Count) {
         });
         count.test(&format!("features {set}"), built);
     }
-    // The workspace's tests have micromath on, because the command asks for it. A plan that this build lacks the
-    // functions for can only be tested without it.
-    let tested = ui::step("Testing without micromath", || {
+    // The workspace's tests have micromath and fma on, because the command asks for them. A plan that this build lacks the
+    // functions or the products for can only be tested without them.
+    let tested = ui::step("Testing without micromath and fma", || {
         let mut cargo = process::cargo();
         cargo.args([
             "test",
@@ -51,5 +53,5 @@ pub fn run(project: &Project, count: &mut Count) {
         ]);
         process::run(cargo.current_dir(&project.root))
     });
-    count.test("libm alone", tested);
+    count.test("exact and libm alone", tested);
 }
