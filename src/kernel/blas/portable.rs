@@ -181,15 +181,32 @@ pub fn outer_sum<P: MulAdd>(
         return;
     }
     let mut sums = strided_mut(sum, 0, stride, width).take(outer.outputs);
-    let mut o = 0;
+    let mut o = 0usize;
     while let Some(first) = sums.next() {
-        match sums.next() {
-            Some(second) => outer_rows::<P, _>(outer, o, [first, second], width, add),
-            None => outer_rows::<P, _>(outer, o, [first], width, add),
-        }
-        o = o.saturating_add(2);
+        let left = outer.outputs.saturating_sub(o);
+        let four = MANY_REGISTERS && left >= 4;
+        let second = if left >= 2 { sums.next() } else { None };
+        let third = if four { sums.next() } else { None };
+        let fourth = if four { sums.next() } else { None };
+        o = match (second, third, fourth) {
+            (Some(second), Some(third), Some(fourth)) => {
+                outer_rows::<P, _>(outer, o, [first, second, third, fourth], width, add);
+                o.saturating_add(4)
+            }
+            (Some(second), ..) => {
+                outer_rows::<P, _>(outer, o, [first, second], width, add);
+                o.saturating_add(2)
+            }
+            _ => {
+                outer_rows::<P, _>(outer, o, [first], width, add);
+                o.saturating_add(1)
+            }
+        };
     }
 }
+
+/// Whether sixteen sums and what they are made of fit into the registers of the FPU.
+const MANY_REGISTERS: bool = cfg!(riscv_f);
 
 /// The sums of `O` outputs from `o` on, four columns of each at a time: they stay in registers over all rows.
 fn outer_rows<P: MulAdd, const O: usize>(
