@@ -18,6 +18,7 @@
 
 #[cfg(feature = "libm")]
 pub mod own;
+pub mod soft;
 
 #[cfg(all(
     feature = "libm",

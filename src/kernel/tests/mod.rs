@@ -9,6 +9,7 @@ mod half;
 mod loss;
 mod recurrent;
 mod shape;
+mod soft;
 mod total;
 mod unsafe_code;
 mod window;

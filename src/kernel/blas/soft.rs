@@ -1,0 +1,345 @@
+//! For cores without an FPU, where an addition or a multiplication is a call that takes more than everything around it: with
+//! [`Soft`], and in loops with so few values that they stay in the registers a call leaves alone (four of a Cortex-M0+). Sums side by side,
+//! which hide an FPU's latency in the other version, would be on the stack here.
+
+use super::{Matrix, Outer, Rates, Tile, Window3};
+use crate::kernel::finite::finite;
+use crate::kernel::rows::{Strided, rows, rows_mut, strided_mut};
+use crate::math::soft::Soft;
+
+pub use super::portable::{all_finite, copy};
+
+/// As [`portable::gemv`](super::portable::gemv).
+pub fn gemv(
+    inputs: usize,
+    x: &[f32],     // [K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [O]
+    add: bool,
+) {
+    let mut b = b.iter();
+    for (y, w) in y.iter_mut().zip(rows(w, inputs)) {
+        let mut value = dot(x, w);
+        if let Some(b) = b.next() {
+            value = value + Soft(*b);
+        }
+        if add {
+            value = Soft(*y) + value;
+        }
+        *y = value.0;
+    }
+}
+
+/// As [`portable::gemm`](super::portable::gemm).
+pub fn gemm(
+    inputs: usize,
+    outputs: usize,
+    x: &[f32],     // [R, K]
+    w: &[f32],     // [O, K]
+    b: &[f32],     // [O] or empty
+    y: &mut [f32], // [R, O]
+    stride: usize,
+) {
+    for (x, y) in rows(x, inputs).zip(strided_mut(y, 0, stride, outputs)) {
+        gemv(inputs, x, w, b, y, false);
+    }
+}
+
+/// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
+fn dot(x: &[f32], w: &[f32]) -> Soft {
+    let mut products = x.iter().zip(w).map(|(x, w)| Soft(*x) * Soft(*w));
+    let Some(first) = products.next() else {
+        return Soft(0.0);
+    };
+    products.fold(onto_zero(first), |sum, product| sum + product)
+}
+
+/// +0 + x
+#[inline(always)]
+fn onto_zero(x: Soft) -> Soft {
+    if x.0.to_bits() == (-0.0f32).to_bits() {
+        Soft(0.0)
+    } else {
+        x
+    }
+}
+
+/// As [`portable::gemv_transposed`](super::portable::gemv_transposed).
+pub fn gemv_transposed(
+    factors: &[f32], // [R]
+    w: Matrix<'_>,   // [R, K]
+    y: &mut [f32],   // [K]
+) {
+    if !w.holds(factors.len(), y.len()) {
+        return;
+    }
+    for (at, factor) in factors.iter().enumerate() {
+        axpy(*factor, w.row(at, y.len()), y);
+    }
+}
+
+/// As [`portable::add_rows`](super::portable::add_rows).
+pub fn add_rows(count: usize, w: Matrix<'_>, y: &mut [f32]) {
+    let width = y.len();
+    if !w.holds(count, width) {
+        return;
+    }
+    for at in 0..count {
+        for (y, w) in y.iter_mut().zip(w.row(at, width)) {
+            *y = (Soft(*y) + Soft(*w)).0;
+        }
+    }
+}
+
+/// y += a x
+fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = (Soft(*y) + Soft(a) * Soft(*x)).0;
+    }
+}
+
+/// y = +0 + a x
+fn scaled(a: f32, x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = onto_zero(Soft(a) * Soft(*x)).0;
+    }
+}
+
+/// As [`portable::outer_sum`](super::portable::outer_sum).
+pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
+    if !outer.fits(sum.len(), stride, width) {
+        return;
+    }
+    let sums = strided_mut(sum, 0, stride, width).take(outer.outputs);
+    for (o, sum) in sums.enumerate() {
+        let deltas = Strided {
+            values: outer.delta.values,
+            first: o,
+            stride: outer.delta.stride,
+        };
+        let inputs = [(outer.x, outer.x_rows), (outer.more, outer.more_rows)];
+        let inputs = inputs
+            .into_iter()
+            .flat_map(|(x, rows)| (0..rows).map(move |at| x.row(at, width)));
+        let mut is_first = !add;
+        for (delta, x) in deltas.column(0).zip(inputs) {
+            match is_first {
+                true => scaled(delta, x, sum),
+                false => axpy(delta, x, sum),
+            }
+            is_first = false;
+        }
+        if is_first {
+            sum.fill(0.0);
+        }
+    }
+}
+
+/// As [`portable::outer_sum_momentum`](super::portable::outer_sum_momentum).
+pub fn outer_sum_momentum(
+    rates: Rates,
+    outer: Outer<'_>,
+    width: usize,
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+) -> bool {
+    if !outer.fits(w.len().min(m.len()), width, width) {
+        return true;
+    }
+    let mut g = [0.0; COLUMNS];
+    let mut ok = true;
+    let rows = rows_mut(w, width).zip(rows_mut(m, width));
+    for (o, (mut w, mut m)) in rows.take(outer.outputs).enumerate() {
+        let mut k = 0;
+        while k < width {
+            let here = width.saturating_sub(k).min(COLUMNS);
+            let part = outer.part(o..o.saturating_add(1), k);
+            outer_sum(part, &mut g, COLUMNS, here, false);
+            let (Some(w), Some(m)) = (w.split_off_mut(..here), m.split_off_mut(..here)) else {
+                return ok;
+            };
+            ok &= sgd_momentum(rates, Tile::row(here), w, &g, m);
+            k = k.saturating_add(COLUMNS);
+        }
+    }
+    ok
+}
+
+/// What [`outer_sum_momentum`] forms of a gradient at a time.
+const COLUMNS: usize = 64;
+
+/// As [`portable::outer_momentum`](super::portable::outer_momentum).
+pub fn outer_momentum(
+    rates: Rates,
+    delta: &[f32], // [O]
+    x: &[f32],     // [K]
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+) -> bool {
+    let mut ok = true;
+    let rows = rows_mut(w, x.len()).zip(rows_mut(m, x.len()));
+    for ((w, m), delta) in rows.zip(delta) {
+        ok &= momentum_row(rates, *delta, x, w, m);
+    }
+    ok
+}
+
+/// m = mu m - lr (s x), w += m. Whether all of w is finite then.
+fn momentum_row(rates: Rates, s: f32, x: &[f32], w: &mut [f32], m: &mut [f32]) -> bool {
+    let mut ok = true;
+    for ((w, m), x) in w.iter_mut().zip(m).zip(x) {
+        let moved = Soft(rates.lr) * (Soft(s) * Soft(*x));
+        let kept = Soft(rates.momentum) * Soft(*m) - moved;
+        *m = kept.0;
+        *w = (Soft(*w) + kept).0;
+        ok &= finite(*w);
+    }
+    ok
+}
+
+/// As [`portable::outer_plain`](super::portable::outer_plain).
+pub fn outer_plain(
+    rates: Rates,
+    delta: &[f32], // [O]
+    x: &[f32],     // [K]
+    w: &mut [f32], // [O, K]
+) -> bool {
+    let mut ok = true;
+    for (w, delta) in rows_mut(w, x.len()).zip(delta) {
+        ok &= plain_row(rates, *delta, x, w);
+    }
+    ok
+}
+
+/// w -= lr (s x). Whether all of w is finite then.
+fn plain_row(rates: Rates, s: f32, x: &[f32], w: &mut [f32]) -> bool {
+    let mut ok = true;
+    for (w, x) in w.iter_mut().zip(x) {
+        *w = (Soft(*w) - Soft(rates.lr) * (Soft(s) * Soft(*x))).0;
+        ok &= finite(*w);
+    }
+    ok
+}
+
+/// As [`portable::sgd_momentum`](super::portable::sgd_momentum).
+pub fn sgd_momentum(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+    if !tile.fits(w.len().min(m.len()), g.len()) {
+        return true;
+    }
+    let mut ok = true;
+    let g = Strided::contiguous(g, tile.g_stride);
+    let rows =
+        strided_mut(w, 0, tile.stride, tile.width).zip(strided_mut(m, 0, tile.stride, tile.width));
+    for ((w, m), g) in rows.zip(g.rows(tile.width)).take(tile.rows) {
+        ok &= if rates.scale.to_bits() == 1f32.to_bits() {
+            momentum_unscaled(rates, g, w, m)
+        } else {
+            momentum_row(rates, rates.scale, g, w, m)
+        };
+    }
+    ok
+}
+
+/// [`momentum_row`] where s is 1.
+fn momentum_unscaled(rates: Rates, g: &[f32], w: &mut [f32], m: &mut [f32]) -> bool {
+    let mut ok = true;
+    for ((w, m), g) in w.iter_mut().zip(m).zip(g) {
+        let kept = Soft(rates.momentum) * Soft(*m) - Soft(rates.lr) * Soft(*g);
+        *m = kept.0;
+        *w = (Soft(*w) + kept).0;
+        ok &= finite(*w);
+    }
+    ok
+}
+
+/// As [`portable::sgd_plain`](super::portable::sgd_plain).
+pub fn sgd_plain(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
+    if !tile.fits(w.len(), g.len()) {
+        return true;
+    }
+    let mut ok = true;
+    let g = Strided::contiguous(g, tile.g_stride);
+    let rows = strided_mut(w, 0, tile.stride, tile.width);
+    for (w, g) in rows.zip(g.rows(tile.width)).take(tile.rows) {
+        ok &= plain_row(rates, rates.scale, g, w);
+    }
+    ok
+}
+
+/// As [`portable::lstm_state`](super::portable::lstm_state).
+pub fn lstm_state([i, f, g]: [&[f32]; 3], c: &mut [f32], h: &mut [f32]) {
+    for ((((i, f), g), c), h) in i.iter().zip(f).zip(g).zip(c).zip(h) {
+        *c = (Soft(*f) * Soft(*c) + Soft(*i) * Soft(*g)).0;
+        *h = *c;
+    }
+}
+
+/// As [`portable::lstm_deltas`](super::portable::lstm_deltas).
+pub fn lstm_deltas(
+    [c_before, t, dh]: [&[f32]; 3],
+    [i, f, g, o]: [&mut [f32]; 4], // activated in, deltas out
+    dc: &mut [f32],                // of this step in, of the one before out
+) {
+    let sigmoid_slope = |y: Soft| y * (Soft(1.0) - y);
+    let tanh_slope = |y: Soft| Soft(1.0) - y * y;
+    let read = c_before.iter().zip(t).zip(dh);
+    let written = i.iter_mut().zip(f).zip(g).zip(o).zip(dc);
+    for (((c_before, t), dh), ((((i, f), g), o), dc)) in read.zip(written) {
+        let [vi, vf, vg, vo] = [*i, *f, *g, *o].map(Soft);
+        let (t, dh) = (Soft(*t), Soft(*dh));
+        let now = Soft(*dc) + dh * vo * tanh_slope(t);
+        *i = (now * vg * sigmoid_slope(vi)).0;
+        *f = (now * Soft(*c_before) * sigmoid_slope(vf)).0;
+        *g = (now * vi * tanh_slope(vg)).0;
+        *o = (dh * t * sigmoid_slope(vo)).0;
+        *dc = (now * vf).0;
+    }
+}
+
+/// As [`portable::gru_new`](super::portable::gru_new).
+pub fn gru_new(n: &mut [f32], r: &[f32], q: &[f32]) {
+    for ((n, r), q) in n.iter_mut().zip(r).zip(q) {
+        *n = (Soft(*n) + Soft(*r) * Soft(*q)).0;
+    }
+}
+
+/// As [`portable::gru_state`](super::portable::gru_state).
+pub fn gru_state(h: &mut [f32], z: &[f32], n: &[f32]) {
+    for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
+        let z = Soft(*z);
+        *h = ((Soft(1.0) - z) * Soft(*n) + z * Soft(*h)).0;
+    }
+}
+
+/// As [`portable::window3`](super::portable::window3).
+pub fn window3(window: Window3<'_>, y: &mut [f32]) {
+    let Some(channels) = window.channels(y.len()) else {
+        return;
+    };
+    let (skipped, rows_seen) = window.taps;
+    y.fill(0.0);
+    let planes = rows(window.x, window.plane).take(channels);
+    for (plane, w) in planes.zip(rows(window.w, window.height.saturating_mul(3))) {
+        let mut at = window.first;
+        for w in rows(w, 3).skip(skipped).take(rows_seen) {
+            let x = Matrix {
+                values: plane,
+                stride: window.width,
+            };
+            let x = x.row(at, window.width);
+            for (tap, w) in w.iter().enumerate() {
+                // Output 0 reads the input `tap - pad`.
+                let (x, y) = match tap.checked_sub(window.pad) {
+                    Some(from) => (x.get(from..).unwrap_or(&[]), &mut *y),
+                    None => (x, y.get_mut(1..).unwrap_or(&mut [])),
+                };
+                axpy(*w, x, y);
+            }
+            at = at.saturating_add(window.dilate);
+        }
+    }
+    for y in y {
+        *y = (Soft(*y) + Soft(window.bias)).0;
+    }
+}
