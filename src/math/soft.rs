@@ -3,8 +3,12 @@
 //!
 //! What kernels add and multiply are normal numbers and zeros: these take the short ways here, and whatever else is left to the operators. A
 //! 32 x 32 to 64-bit product, which a Cortex-M0+ lacks, is not needed for two factors of 24 bits, nor is a count of
-//! leading zeros.
+//! leading zeros. For Arm cores the two functions are assembly ([`kernel::arm`](crate::kernel)).
 
+#[cfg(not(all(target_arch = "arm", target_abi = "eabi", target_os = "none")))]
+use self as chosen;
+#[cfg(all(target_arch = "arm", target_abi = "eabi", target_os = "none"))]
+use crate::kernel::arm as chosen;
 use core::ops::{Add, Mul, Neg, Sub};
 
 const SIGN: u32 = 1 << 31;
@@ -27,7 +31,10 @@ impl Add for Soft {
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self(f32::from_bits(add(self.0.to_bits(), other.0.to_bits())))
+        Self(f32::from_bits(chosen::add(
+            self.0.to_bits(),
+            other.0.to_bits(),
+        )))
     }
 }
 
@@ -45,7 +52,10 @@ impl Mul for Soft {
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        Self(f32::from_bits(mul(self.0.to_bits(), other.0.to_bits())))
+        Self(f32::from_bits(chosen::mul(
+            self.0.to_bits(),
+            other.0.to_bits(),
+        )))
     }
 }
 
@@ -83,7 +93,7 @@ fn round(sign: u32, below: u32, wide: u32, rest: u32) -> u32 {
 
 /// The bits of a + b, by the bits of both.
 #[inline(never)]
-fn add(a: u32, b: u32) -> u32 {
+pub fn add(a: u32, b: u32) -> u32 {
     // x is the larger in size.
     let (x, y) = if a << 1 < b << 1 { (b, a) } else { (a, b) };
     let (ex, ey) = (exponent(x), exponent(y));
@@ -131,7 +141,7 @@ fn add(a: u32, b: u32) -> u32 {
 /// The sum where a number is zero, subnormal, infinite or NaN. x is the larger in size.
 #[cold]
 #[inline(never)]
-fn add_rare(x: u32, y: u32) -> u32 {
+pub(crate) extern "C" fn add_rare(x: u32, y: u32) -> u32 {
     if y << 1 == 0 {
         // A sum of zeros is -0 of two alone.
         if x << 1 == 0 { x & y } else { x }
@@ -142,7 +152,7 @@ fn add_rare(x: u32, y: u32) -> u32 {
 
 /// The bits of a b, by the bits of both.
 #[inline(never)]
-fn mul(x: u32, y: u32) -> u32 {
+pub fn mul(x: u32, y: u32) -> u32 {
     let (ex, ey) = (exponent(x), exponent(y));
     if ex == 0 || ey == 0 || ex == SPECIAL || ey == SPECIAL {
         return mul_rare(x, y);
@@ -161,7 +171,7 @@ fn mul(x: u32, y: u32) -> u32 {
 /// A product whose exponent is too large, or too small for a normal number; the arguments are those of [`round`].
 #[cold]
 #[inline(never)]
-fn out_of_range(sign: u32, below: u32, wide: u32, rest: u32) -> u32 {
+pub(crate) extern "C" fn out_of_range(sign: u32, below: u32, wide: u32, rest: u32) -> u32 {
     let shift = below.wrapping_neg();
     if below & SIGN == 0 {
         sign | INFINITY
@@ -176,7 +186,7 @@ fn out_of_range(sign: u32, below: u32, wide: u32, rest: u32) -> u32 {
 /// The product where a factor is zero, subnormal, infinite or NaN.
 #[cold]
 #[inline(never)]
-fn mul_rare(x: u32, y: u32) -> u32 {
+pub(crate) extern "C" fn mul_rare(x: u32, y: u32) -> u32 {
     let zero_times = |zero: u32, other: u32| zero << 1 == 0 && exponent(other) != SPECIAL;
     if zero_times(x, y) || zero_times(y, x) {
         (x ^ y) & SIGN

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// Every file of the crate that may have it.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "kernel/arm/cells.rs",
     "kernel/arm/copy.rs",
     "kernel/arm/finite.rs",
@@ -16,6 +16,7 @@ const FILES: [&str; 11] = [
     "kernel/arm/outer_sum.rs",
     "kernel/arm/rows.rs",
     "kernel/arm/sgd.rs",
+    "kernel/arm/soft.rs",
     "kernel/arm/window.rs",
 ];
 
@@ -26,8 +27,9 @@ fn with_unsafe(folder: &Path, found: &mut Vec<PathBuf>) {
             with_unsafe(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            // The compiler refuses everything else that is unsafe, and lets these two in.
-            if text.contains("unsafe {") || text.contains("unsafe fn ") {
+            // The compiler refuses everything else that is unsafe, and lets these in.
+            let unsafes = ["unsafe {", "unsafe fn ", "#[unsafe("];
+            if unsafes.iter().any(|unsafes| text.contains(unsafes)) {
                 found.push(path);
             }
         }
@@ -52,5 +54,5 @@ fn unsafe_code_is_in_the_assembly_alone() {
             .count()
     };
     assert_eq!(allows(&source.join("lib.rs")), 1);
-    assert_eq!(allows(&source.join("kernel/mod.rs")), 1);
+    assert_eq!(allows(&source.join("kernel/mod.rs")), 2);
 }

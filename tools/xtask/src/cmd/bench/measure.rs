@@ -239,14 +239,14 @@ fn soft_float(symbols: &Symbols, window: &Window) -> SoftFloat {
         "__muldi3",
         "__clzsi2",
     ];
-    // src/math/soft.rs, as symbols are mangled.
-    let ours = "tinpail4math4soft";
-    let our_entries = ["4soft3add", "4soft3mul"];
+    // src/math/soft.rs and src/kernel/arm/soft.rs, as symbols are mangled.
+    let ours = ["tinpail4math4soft", "kernel3arm3add", "kernel3arm3mul"];
+    let our_entries = ["4soft3add", "4soft3mul", "kernel3arm3add", "kernel3arm3mul"];
     let mut sum = SoftFloat::default();
     for (name, range) in &symbols.0 {
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
         let is_entry = entries.contains(&name.as_str()) || has(&our_entries);
-        if is_entry || has(&inner) || name.contains(ours) {
+        if is_entry || has(&inner) || has(&ours) {
             sum.instructions += window.instructions_in(range);
         }
         if is_entry {
