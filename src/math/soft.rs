@@ -26,6 +26,15 @@ const TOO_SMALL: u32 = 26;
 #[derive(Clone, Copy, Debug)]
 pub struct Soft(pub f32);
 
+impl Soft {
+    /// self + a b, of which both are rounded: in one call where that is less.
+    #[inline(always)]
+    pub fn plus(self, a: Self, b: Self) -> Self {
+        let [sum, a, b] = [self, a, b].map(|number| number.0.to_bits());
+        Self(f32::from_bits(chosen::add_product(sum, a, b)))
+    }
+}
+
 impl Add for Soft {
     type Output = Self;
 
@@ -94,6 +103,32 @@ fn round(sign: u32, below: u32, wide: u32, rest: u32) -> u32 {
 /// The bits of a + b, by the bits of both.
 #[inline(never)]
 pub fn add(a: u32, b: u32) -> u32 {
+    sum_of(a, b)
+}
+
+/// The bits of a b, by the bits of both.
+#[inline(never)]
+pub fn mul(a: u32, b: u32) -> u32 {
+    product_of(a, b).unwrap_or_else(|| mul_rare(a, b))
+}
+
+/// The bits of sum + a b, by the bits of the three.
+#[inline(never)]
+pub fn add_product(sum: u32, a: u32, b: u32) -> u32 {
+    match product_of(a, b) {
+        Some(product) => sum_of(sum, product),
+        None => add_product_rare(sum, a, b),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn add_product_rare(sum: u32, a: u32, b: u32) -> u32 {
+    add(sum, mul_rare(a, b))
+}
+
+#[inline(always)]
+fn sum_of(a: u32, b: u32) -> u32 {
     // x is the larger in size.
     let (x, y) = if a << 1 < b << 1 { (b, a) } else { (a, b) };
     let (ex, ey) = (exponent(x), exponent(y));
@@ -150,22 +185,25 @@ pub(crate) extern "C" fn add_rare(x: u32, y: u32) -> u32 {
     }
 }
 
-/// The bits of a b, by the bits of both.
-#[inline(never)]
-pub fn mul(x: u32, y: u32) -> u32 {
+/// The product, if it and both factors are normal numbers.
+#[inline(always)]
+fn product_of(x: u32, y: u32) -> Option<u32> {
     let (ex, ey) = (exponent(x), exponent(y));
     if ex == 0 || ey == 0 || ex == SPECIAL || ey == SPECIAL {
-        return mul_rare(x, y);
+        return None;
     }
+    let (below, wide, rest) = unrounded(x, y);
+    (below < SPECIAL - 1).then(|| round(x ^ y, below, wide, rest))
+}
+
+/// The product of two normal numbers before it is rounded, as [`round`] takes it.
+#[inline(always)]
+fn unrounded(x: u32, y: u32) -> (u32, u32, u32) {
     let (wide, rest) = product(x << 9 >> 9 | ONE, y << 9 >> 9 | ONE);
     // The bit that this leaves out is in `rest`.
     let shift = !wide >> 31;
-    let below = (ex + ey).wrapping_sub(BIAS + shift);
-    let wide = wide << shift;
-    if below >= SPECIAL - 1 {
-        return out_of_range((x ^ y) & SIGN, below, wide, rest);
-    }
-    round(x ^ y, below, wide, rest)
+    let below = (exponent(x) + exponent(y)).wrapping_sub(BIAS + shift);
+    (below, wide << shift, rest)
 }
 
 /// A product whose exponent is too large, or too small for a normal number; the arguments are those of [`round`].
@@ -183,15 +221,21 @@ pub(crate) extern "C" fn out_of_range(sign: u32, below: u32, wide: u32, rest: u3
     }
 }
 
-/// The product where a factor is zero, subnormal, infinite or NaN.
+/// The product where it or a factor is zero, subnormal, infinite or NaN.
 #[cold]
 #[inline(never)]
 pub(crate) extern "C" fn mul_rare(x: u32, y: u32) -> u32 {
-    let zero_times = |zero: u32, other: u32| zero << 1 == 0 && exponent(other) != SPECIAL;
-    if zero_times(x, y) || zero_times(y, x) {
-        (x ^ y) & SIGN
-    } else {
+    let is_zero = |bits: u32| bits << 1 == 0;
+    let is_special = |bits: u32| exponent(bits) == SPECIAL;
+    if is_special(x) || is_special(y) {
         (f32::from_bits(x) * f32::from_bits(y)).to_bits()
+    } else if is_zero(x) || is_zero(y) {
+        (x ^ y) & SIGN
+    } else if exponent(x) == 0 || exponent(y) == 0 {
+        (f32::from_bits(x) * f32::from_bits(y)).to_bits()
+    } else {
+        let (below, wide, rest) = unrounded(x, y);
+        out_of_range((x ^ y) & SIGN, below, wide, rest)
     }
 }
 
@@ -281,6 +325,8 @@ mod tests {
         check("add", [x, y], Soft(a) + Soft(b), a + b);
         check("sub", [x, y], Soft(a) - Soft(b), a - b);
         check("mul", [x, y], Soft(a) * Soft(b), a * b);
+        check("a + a b", [x, y], Soft(a).plus(Soft(a), Soft(b)), a + a * b);
+        check("b + a b", [x, y], Soft(b).plus(Soft(a), Soft(b)), b + a * b);
     }
 
     fn cases(count: u32) {

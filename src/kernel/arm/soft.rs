@@ -146,6 +146,12 @@ pub extern "C" fn add(a: u32, b: u32) -> u32 {
     )
 }
 
+/// The bits of sum + a b.
+#[inline(always)]
+pub fn add_product(sum: u32, a: u32, b: u32) -> u32 {
+    add(mul(a, b), sum)
+}
+
 /// The bits of a b.
 #[unsafe(naked)]
 pub extern "C" fn mul(a: u32, b: u32) -> u32 {

@@ -1,6 +1,7 @@
 //! For cores without an FPU, where an addition or a multiplication is a call that takes more than everything around it: with
 //! [`Soft`], and in loops with so few values that they stay in the registers a call leaves alone (four of a Cortex-M0+). Sums side by side,
-//! which hide an FPU's latency in the other version, would be on the stack here.
+//! which hide an FPU's latency in the other version, would be on the stack here. Rows go by four values at a time, so that pointers and
+//! counts move once for the four.
 
 use super::{Matrix, Outer, Rates, Tile, Window3};
 use crate::kernel::finite::finite;
@@ -47,12 +48,19 @@ pub fn gemm(
 }
 
 /// +0 + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
+#[inline(never)]
 fn dot(x: &[f32], w: &[f32]) -> Soft {
-    let mut products = x.iter().zip(w).map(|(x, w)| Soft(*x) * Soft(*w));
-    let Some(first) = products.next() else {
+    let (Some((x0, x)), Some((w0, w))) = (x.split_first(), w.split_first()) else {
         return Soft(0.0);
     };
-    products.fold(onto_zero(first), |sum, product| sum + product)
+    let first = onto_zero(Soft(*x0) * Soft(*w0));
+    let more = |sum: Soft, (x, w): (&f32, &f32)| sum.plus(Soft(*x), Soft(*w));
+    let ((x, x_last), (w, w_last)) = (x.as_chunks::<4>(), w.as_chunks::<4>());
+    let sum = x
+        .iter()
+        .zip(w)
+        .fold(first, |sum, (x, w)| x.iter().zip(w).fold(sum, more));
+    x_last.iter().zip(w_last).fold(sum, more)
 }
 
 /// +0 + x
@@ -92,11 +100,19 @@ pub fn add_rows(count: usize, w: Matrix<'_>, y: &mut [f32]) {
     }
 }
 
-/// y += a x
+/// y += a x, as far as both go.
+#[inline(never)]
 fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+    let len = x.len().min(y.len());
+    let (Some(x), Some(y)) = (x.get(..len), y.get_mut(..len)) else {
+        return;
+    };
+    let more = |(y, x): (&mut f32, &f32)| *y = Soft(*y).plus(Soft(a), Soft(*x)).0;
+    let ((x, x_last), (y, y_last)) = (x.as_chunks::<4>(), y.as_chunks_mut::<4>());
     for (y, x) in y.iter_mut().zip(x) {
-        *y = (Soft(*y) + Soft(a) * Soft(*x)).0;
+        y.iter_mut().zip(x).for_each(more);
     }
+    y_last.iter_mut().zip(x_last).for_each(more);
 }
 
 /// y = +0 + a x
@@ -185,16 +201,24 @@ pub fn outer_momentum(
     ok
 }
 
-/// m = mu m - lr (s x), w += m. Whether all of w is finite then.
+/// m = -lr (s x) + mu m, w += m. Whether all of w is finite then.
+#[inline(never)]
 fn momentum_row(rates: Rates, s: f32, x: &[f32], w: &mut [f32], m: &mut [f32]) -> bool {
+    let (down, momentum) = (-Soft(rates.lr), Soft(rates.momentum));
     let mut ok = true;
-    for ((w, m), x) in w.iter_mut().zip(m).zip(x) {
-        let moved = Soft(rates.lr) * (Soft(s) * Soft(*x));
-        let kept = Soft(rates.momentum) * Soft(*m) - moved;
+    let mut more = |((w, m), x): ((&mut f32, &mut f32), &f32)| {
+        let moved = down * (Soft(s) * Soft(*x));
+        let kept = moved.plus(momentum, Soft(*m));
         *m = kept.0;
         *w = (Soft(*w) + kept).0;
         ok &= finite(*w);
+    };
+    let ((w, w_last), (m, m_last)) = (w.as_chunks_mut::<4>(), m.as_chunks_mut::<4>());
+    let (x, x_last) = x.as_chunks::<4>();
+    for ((w, m), x) in w.iter_mut().zip(m).zip(x) {
+        w.iter_mut().zip(m).zip(x).for_each(&mut more);
     }
+    w_last.iter_mut().zip(m_last).zip(x_last).for_each(more);
     ok
 }
 
@@ -212,11 +236,12 @@ pub fn outer_plain(
     ok
 }
 
-/// w -= lr (s x). Whether all of w is finite then.
+/// w += -lr (s x). Whether all of w is finite then.
 fn plain_row(rates: Rates, s: f32, x: &[f32], w: &mut [f32]) -> bool {
+    let down = -Soft(rates.lr);
     let mut ok = true;
     for (w, x) in w.iter_mut().zip(x) {
-        *w = (Soft(*w) - Soft(rates.lr) * (Soft(s) * Soft(*x))).0;
+        *w = Soft(*w).plus(down, Soft(s) * Soft(*x)).0;
         ok &= finite(*w);
     }
     ok
@@ -243,9 +268,10 @@ pub fn sgd_momentum(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32], m: &mut 
 
 /// [`momentum_row`] where s is 1.
 fn momentum_unscaled(rates: Rates, g: &[f32], w: &mut [f32], m: &mut [f32]) -> bool {
+    let (down, momentum) = (-Soft(rates.lr), Soft(rates.momentum));
     let mut ok = true;
     for ((w, m), g) in w.iter_mut().zip(m).zip(g) {
-        let kept = Soft(rates.momentum) * Soft(*m) - Soft(rates.lr) * Soft(*g);
+        let kept = (down * Soft(*g)).plus(momentum, Soft(*m));
         *m = kept.0;
         *w = (Soft(*w) + kept).0;
         ok &= finite(*w);
@@ -270,7 +296,7 @@ pub fn sgd_plain(rates: Rates, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
 /// As [`portable::lstm_state`](super::portable::lstm_state).
 pub fn lstm_state([i, f, g]: [&[f32]; 3], c: &mut [f32], h: &mut [f32]) {
     for ((((i, f), g), c), h) in i.iter().zip(f).zip(g).zip(c).zip(h) {
-        *c = (Soft(*f) * Soft(*c) + Soft(*i) * Soft(*g)).0;
+        *c = (Soft(*f) * Soft(*c)).plus(Soft(*i), Soft(*g)).0;
         *h = *c;
     }
 }
@@ -282,13 +308,13 @@ pub fn lstm_deltas(
     dc: &mut [f32],                // of this step in, of the one before out
 ) {
     let sigmoid_slope = |y: Soft| y * (Soft(1.0) - y);
-    let tanh_slope = |y: Soft| Soft(1.0) - y * y;
+    let tanh_slope = |y: Soft| Soft(1.0).plus(-y, y);
     let read = c_before.iter().zip(t).zip(dh);
     let written = i.iter_mut().zip(f).zip(g).zip(o).zip(dc);
     for (((c_before, t), dh), ((((i, f), g), o), dc)) in read.zip(written) {
         let [vi, vf, vg, vo] = [*i, *f, *g, *o].map(Soft);
         let (t, dh) = (Soft(*t), Soft(*dh));
-        let now = Soft(*dc) + dh * vo * tanh_slope(t);
+        let now = Soft(*dc).plus(dh * vo, tanh_slope(t));
         *i = (now * vg * sigmoid_slope(vi)).0;
         *f = (now * Soft(*c_before) * sigmoid_slope(vf)).0;
         *g = (now * vi * tanh_slope(vg)).0;
@@ -300,7 +326,7 @@ pub fn lstm_deltas(
 /// As [`portable::gru_new`](super::portable::gru_new).
 pub fn gru_new(n: &mut [f32], r: &[f32], q: &[f32]) {
     for ((n, r), q) in n.iter_mut().zip(r).zip(q) {
-        *n = (Soft(*n) + Soft(*r) * Soft(*q)).0;
+        *n = Soft(*n).plus(Soft(*r), Soft(*q)).0;
     }
 }
 
@@ -308,7 +334,7 @@ pub fn gru_new(n: &mut [f32], r: &[f32], q: &[f32]) {
 pub fn gru_state(h: &mut [f32], z: &[f32], n: &[f32]) {
     for ((h, z), n) in h.iter_mut().zip(z).zip(n) {
         let z = Soft(*z);
-        *h = ((Soft(1.0) - z) * Soft(*n) + z * Soft(*h)).0;
+        *h = ((Soft(1.0) - z) * Soft(*n)).plus(z, Soft(*h)).0;
     }
 }
 
