@@ -15,7 +15,7 @@ fn floats(v: &mut Values, len: usize) -> Vec<f32> {
             3 => *value *= 1e-40,
             4 => *value *= 1e-22,
             5 => *value *= 1e22,
-            6 if v.next() % 8 == 0 => *value = f32::INFINITY,
+            6 if v.next().is_multiple_of(8) => *value = f32::INFINITY,
             _ => {}
         }
     }
@@ -36,9 +36,9 @@ fn rates(v: &mut Values) -> Rates {
         unreachable!()
     };
     Rates {
-        lr: if v.next() % 4 == 0 { lr * 1e38 } else { lr },
+        lr: if v.next().is_multiple_of(4) { lr * 1e38 } else { lr },
         momentum,
-        scale: if v.next() % 2 == 0 { 1.0 } else { scale },
+        scale: if v.next().is_multiple_of(2) { 1.0 } else { scale },
     }
 }
 
