@@ -1,5 +1,5 @@
 //! Addition and multiplication of f32 in integers, for cores without an FPU: the same bits as the operators' (rounded to nearest, ties
-//! to even, subnormal numbers as others; NaN payloads aside), in about half the instructions of the compiler's functions on a Cortex-M0+.
+//! to even, subnormal numbers as others; NaN payloads aside), in fewer instructions than the compiler's functions.
 //!
 //! What kernels add and multiply are normal numbers and zeros: these take the short ways here, and whatever else is left to the operators. A
 //! 32 x 32 to 64-bit product, which a Cortex-M0+ lacks, is not needed for two factors of 24 bits, nor is a count of
