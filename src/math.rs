@@ -17,7 +17,10 @@
 //! | erf | all | 1.2e-7 absolute | 1.2e-3 absolute |
 
 #[cfg(feature = "libm")]
+mod number;
+#[cfg(feature = "libm")]
 pub mod own;
+pub mod soft;
 
 #[cfg(all(
     feature = "libm",

@@ -13,6 +13,10 @@ pub mod activation;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 #[allow(unsafe_code)]
 pub mod arm;
+#[cfg(all(target_arch = "arm", target_abi = "eabi", target_os = "none"))]
+#[allow(unsafe_code)]
+#[path = "arm/soft.rs"]
+pub mod arm;
 pub mod blas;
 pub mod call;
 pub mod compressed;

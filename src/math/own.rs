@@ -13,6 +13,8 @@
 //! Against the exact value, over every f32: exp at most 1.02 units in the last place, sigmoid 1.76, tanh 1.99 (`tests::sweep`).
 //! Subnormal results are rounded like others. On Arm cores with an FPU `kernel::arm` has the loops of sigmoid and tanh in assembly.
 
+use super::number::{Number, number, value};
+
 /// 1 / ln 2
 pub const PER_LN2: f32 = core::f32::consts::LOG2_E;
 /// ln 2, rounded so that its product with a whole number of 15 bits is exact, and what is missing of it.
@@ -55,57 +57,63 @@ fn within(x: f32, [low, high]: [f32; 2]) -> f32 {
 
 /// e^r - 1
 #[inline(always)]
-fn minus_one(r: f32) -> f32 {
-    let [c2, c3, c4, c5, c6] = SERIES;
+fn minus_one(r: Number) -> Number {
+    let [c2, c3, c4, c5, c6] = SERIES.map(number);
     let square = r * r;
     r + square * ((c2 + c3 * r) + square * ((c4 + c5 * r) + square * c6))
 }
 
 /// 2^(k + by), where k stands in the lowest bits of `shifted`.
 #[inline(always)]
-fn power(shifted: f32, by: u32) -> f32 {
-    f32::from_bits((shifted.to_bits().wrapping_add(127 + by)) << 23)
+fn power(shifted: Number, by: u32) -> Number {
+    number(f32::from_bits(
+        (value(shifted).to_bits().wrapping_add(127 + by)) << 23,
+    ))
 }
 
 /// e^x
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let x = within(x, EXP);
-    let shifted = x * PER_LN2 + ROUND;
-    let k = shifted - ROUND;
-    let m = minus_one((x - k * LN2[0]) - k * LN2[1]);
+    let x = number(within(x, EXP));
+    let shifted = x * number(PER_LN2) + number(ROUND);
+    let k = shifted - number(ROUND);
+    let [high, low] = LN2.map(number);
+    let m = minus_one((x - k * high) - k * low);
     // In two steps: 2^k itself may be beyond the range of an f32.
-    let k = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let k = (value(shifted).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = k >> 1;
-    let step = |k: i32| f32::from_bits((k.wrapping_add(127) as u32) << 23);
-    (m + 1.0) * step(half) * step(k.wrapping_sub(half))
+    let step = |k: i32| number(f32::from_bits((k.wrapping_add(127) as u32) << 23));
+    value((m + number(1.0)) * step(half) * step(k.wrapping_sub(half)))
 }
 
 /// 1 / (1 + e^-x)
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    let x = within(x, SIGMOID);
-    let shifted = x * PER_LN2 + ROUND;
-    let k = shifted - ROUND;
-    let two_k = power(shifted, LIFT) * DROP;
-    let m = minus_one((k * LN2[0] - x) + k * LN2[1]);
-    let sum = 1.0 + two_k;
+    let x = number(within(x, SIGMOID));
+    let shifted = x * number(PER_LN2) + number(ROUND);
+    let k = shifted - number(ROUND);
+    let two_k = power(shifted, LIFT) * number(DROP);
+    let [high, low] = LN2.map(number);
+    let m = minus_one((k * high - x) + k * low);
+    let sum = number(1.0) + two_k;
     // What the sum lost, where 2^k is small.
-    let lost = two_k - (sum - 1.0);
-    two_k / (sum + (m + lost))
+    let lost = two_k - (sum - number(1.0));
+    value(two_k) / value(sum + (m + lost))
 }
 
 /// tanh x
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let size = f32::from_bits(x.to_bits() & 0x7fff_ffff);
-    let size = within(size, [-TANH, TANH]);
-    let shifted = size * (2.0 * PER_LN2) + ROUND;
-    let k = shifted - ROUND;
+    let size = number(within(size, [-TANH, TANH]));
+    let shifted = size * number(2.0 * PER_LN2) + number(ROUND);
+    let k = shifted - number(ROUND);
     let two_k = power(shifted, 0);
-    let m = minus_one((k * LN2[0] - (size + size)) + k * LN2[1]);
-    let value = ((two_k - 1.0) - m) / ((two_k + 1.0) + m);
-    f32::from_bits(value.to_bits() | x.to_bits() & 0x8000_0000)
+    let [high, low] = LN2.map(number);
+    let m = minus_one((k * high - (size + size)) + k * low);
+    let (above, below) = ((two_k - number(1.0)) - m, (two_k + number(1.0)) + m);
+    let quotient = value(above) / value(below);
+    f32::from_bits(quotient.to_bits() | x.to_bits() & 0x8000_0000)
 }
 
 /// e^x of each value.

@@ -2,9 +2,9 @@
 //! vector, of matrices, sums of rows and of outer products, and the updates of plain SGD; and, named after their cells, what recurrent
 //! layers do besides products.
 //!
-//! Every function exists twice: [`portable`], in Rust, and on Arm cores with an FPU `kernel::arm`, in assembly. Both compute the same
-//! bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the functions here are those of the target. Sums of products
-//! exist once for each way in which [`Products`] join sums.
+//! Every function exists up to three times: [`portable`], in Rust; [`soft`], in Rust for cores without an FPU; and on Arm cores with an FPU
+//! `kernel::arm`, in assembly. All compute the same bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the
+//! functions here are those of the target. Sums of products exist once for each way in which [`Products`] join sums.
 //!
 //! K inputs, O outputs, R rows. A matrix is given with the distance of its rows where that is not its width. As all kernels they are
 //! total: with slices that are too short they do nothing, or less.
@@ -12,11 +12,21 @@
 use core::ops::Range;
 
 pub mod portable;
+pub mod soft;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 use super::arm as chosen;
-#[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]
+// `riscv_f` is build.rs's: the compiler does not say whether a RISC-V has an FPU.
+#[cfg(not(any(
+    all(target_arch = "arm", target_os = "none"),
+    all(target_arch = "riscv32", not(riscv_f))
+)))]
 use portable as chosen;
+#[cfg(any(
+    all(target_arch = "arm", target_abi = "eabi", target_os = "none"),
+    all(target_arch = "riscv32", not(riscv_f))
+))]
+use soft as chosen;
 
 pub use chosen::{
     add_rows, all_finite, copy, gru_new, gru_state, lstm_deltas, lstm_state, outer_momentum,

@@ -9,6 +9,8 @@ mod half;
 mod loss;
 mod recurrent;
 mod shape;
+#[cfg(feature = "exact")]
+mod soft;
 mod total;
 mod unsafe_code;
 mod window;

@@ -37,10 +37,19 @@ pub const BOARDS: [Board; 2] = [
     },
 ];
 
+/// Code without an FPU for the smallest Arm cores. It has the firmware tests that are about arithmetic alone.
+pub const CORTEX_M0: Board = Board {
+    name: "qemu-cortex-m0",
+    machine: "mps2-an385",
+    targets: &["thumbv6m-none-eabi"],
+    defmt: false,
+};
+
 /// Every target that a board is built for.
 pub fn targets() -> Vec<&'static str> {
     BOARDS
         .iter()
+        .chain([&CORTEX_M0])
         .flat_map(|board| board.targets)
         .copied()
         .collect()

@@ -225,21 +225,34 @@ impl Symbols {
     }
 }
 
-/// What of the window is the addition and multiplication of floats in software.
+/// What of the window is the addition and multiplication of floats in software: tinpail's functions, and the compiler's with what they
+/// call.
 fn soft_float(symbols: &Symbols, window: &Window) -> SoftFloat {
+    let entries = [
+        "__aeabi_fadd",
+        "__aeabi_fsub",
+        "__aeabi_fmul",
+        "__addsf3",
+        "__subsf3",
+        "__mulsf3",
+    ];
+    // Beyond what is called by name: the functions' bodies, a 64-bit product, leading zeros.
+    let inner = [
+        "float3add",
+        "float3mul",
+        "float3sub",
+        "__aeabi_lmul",
+        "__muldi3",
+        "__clzsi2",
+    ];
+    // src/math/soft.rs and src/kernel/arm/soft.rs, as symbols are mangled.
+    let ours = ["tinpail4math4soft", "kernel3arm3add", "kernel3arm3mul"];
+    let our_entries = ["4soft3add", "4soft3mul", "kernel3arm3add", "kernel3arm3mul"];
     let mut sum = SoftFloat::default();
     for (name, range) in &symbols.0 {
-        let entry = [
-            "__aeabi_fadd",
-            "__aeabi_fsub",
-            "__aeabi_fmul",
-            "__addsf3",
-            "__subsf3",
-            "__mulsf3",
-        ];
-        let inner = ["float3add", "float3mul", "float3sub"];
-        let is_entry = entry.contains(&name.as_str());
-        if is_entry || inner.iter().any(|inner| name.contains(inner)) {
+        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        let is_entry = entries.contains(&name.as_str()) || has(&our_entries);
+        if is_entry || has(&inner) || has(&ours) {
             sum.instructions += window.instructions_in(range);
         }
         if is_entry {

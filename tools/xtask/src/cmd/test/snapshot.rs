@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Count;
 use crate::{
-    boards::{self, BOARDS, Board, Built, Firmware},
+    boards::{self, BOARDS, Board, Built, CORTEX_M0, Firmware},
     demo::{
         device,
         judge::{self, Mxnet},
@@ -49,6 +49,16 @@ pub fn run(project: &Project, overwrite: bool, count: &mut Count) -> Result<()> 
             );
         }
     }
+    let arithmetic = ["scenario_c", "soft", "speaker_fit"].map(str::to_owned);
+    build_and_check(
+        project,
+        &CORTEX_M0,
+        CORTEX_M0.targets[0],
+        &[],
+        &BTreeSet::from(arithmetic),
+        overwrite,
+        count,
+    );
     Ok(())
 }
 
@@ -73,6 +83,7 @@ fn names(project: &Project) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
+/// The firmware tests, and the demo.
 fn count_board(
     project: &Project,
     board: &'static Board,
@@ -82,13 +93,36 @@ fn count_board(
     overwrite: bool,
     count: &mut Count,
 ) {
+    let built = build_and_check(project, board, target, features, tests, overwrite, count);
+    if let Some(built) = built
+        && features.is_empty()
+    {
+        let what = format!("Running the demo on {target}");
+        let result = ui::step(&what, || demo(project, board, &built));
+        count.test(&format!("demo ({target})"), result);
+    }
+}
+
+/// Builds a board's firmware and runs the tests among it.
+fn build_and_check(
+    project: &Project,
+    board: &'static Board,
+    target: &str,
+    features: &[&str],
+    tests: &BTreeSet<String>,
+    overwrite: bool,
+    count: &mut Count,
+) -> Option<Built> {
     let variant = [&[target], features].concat().join(" + ");
     let built = ui::step(&format!("Building the firmware for {variant}"), || {
         board.build(project, target, features)
     });
     let built = match built {
         Ok(built) => built,
-        Err(error) => return count.check(&variant, Err(error)),
+        Err(error) => {
+            count.check(&variant, Err(error));
+            return None;
+        }
     };
     if built.warnings > 0 {
         count.check(
@@ -106,11 +140,7 @@ fn count_board(
             .and_then(|firmware| check(project, firmware, features, overwrite));
         count.test(&format!("{test} ({variant})"), result);
     }
-    if features.is_empty() {
-        let what = format!("Running the demo on {target}");
-        let result = ui::step(&what, || demo(project, board, &built));
-        count.test(&format!("demo ({variant})"), result);
-    }
+    Some(built)
 }
 
 /// The demo with one microphone: the host's bits, MXNet's classes, and the same after the reset.
