@@ -127,6 +127,21 @@ impl Files {
         fs::write(self.0.join(name), bytes)
     }
 
+    /// A work run by the plan's tables, and `NAME_specialised`.
+    fn both<F>(
+        &self,
+        name: &str,
+        bucketing: impl Fn() -> Bucketing<F>,
+        known: Option<Weights>,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        F: Fn(u32) -> Made<Net>,
+    {
+        self.work(name, bucketing(), known.clone())?;
+        let name = format!("{name}_specialised");
+        self.work(&name, bucketing().specialise(true), known)
+    }
+
     /// `NAME.rs`, `NAME.blob`, `NAME.input`, and `NAME.weights` for kernels that know no blobs.
     fn work<F>(
         &self,
@@ -178,14 +193,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             .bucket_keys([1])
             .train(Train::Fused)
     };
-    files.work("mlp_momentum", mlp_training().optimizer(momentum), None)?;
-    files.work("mlp_sgd", mlp_training().optimizer(plain), None)?;
+    files.both("mlp_momentum", || mlp_training().optimizer(momentum), None)?;
+    files.both("mlp_sgd", || mlp_training().optimizer(plain), None)?;
     let inference = |net: fn() -> Net| {
         Bucketing::new(move |_| Ok(net()))
             .bucket_keys([1])
             .train(Train::None)
     };
-    files.work("mlp", inference(|| mlp(false)), None)?;
+    files.both("mlp", || inference(|| mlp(false)), None)?;
     files.work("fc", inference(|| product(1, 640, 128)), None)?;
     files.work("product", inference(|| product(16, 640, 16)), None)?;
     files.work("conv", inference(|| convolution(false)), None)?;
@@ -196,7 +211,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .optimizer(momentum)
             .train(Train::Fused)
     };
-    files.work("lstm", lstm(), None)?;
+    files.both("lstm", lstm, None)?;
     files.work("lstm_f16", lstm().saved_activations(Saved::F16), None)?;
 
     println!("cargo::rerun-if-changed=../speaker/model");
@@ -204,10 +219,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let switch = Bucketing::new(gru).bucket_keys([12, 16, 20, 29]);
     files.work("switch", switch.train(Train::Fused), Some(trained()?))?;
     let gru = || Bucketing::new(gru).bucket_keys([29]);
-    files.work("gru", gru().train(Train::None), Some(trained()?))?;
-    files.work(
+    files.both("gru", || gru().train(Train::None), Some(trained()?))?;
+    files.both(
         "gru_training",
-        gru().optimizer(momentum).train(Train::Fused),
+        || gru().optimizer(momentum).train(Train::Fused),
         Some(trained()?),
     )?;
     Ok(())

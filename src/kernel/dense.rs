@@ -25,6 +25,7 @@ pub struct Dense {
 
 impl Dense {
     /// y = x w^T + b, for as many rows as `x` and `y` have.
+    #[inline]
     pub fn forward(
         self,
         x: &[f32],     // [R, K]
@@ -36,6 +37,7 @@ impl Dense {
     }
 
     /// As [`Self::forward`], the rows of y `stride` apart.
+    #[inline]
     pub fn forward_strided(
         self,
         x: &[f32],     // [R, K]
@@ -44,7 +46,11 @@ impl Dense {
         y: &mut [f32], // [R, O], strided
         stride: usize,
     ) {
-        blas::gemm(self.inputs, self.outputs, x, w, b, y, stride);
+        // One row is not worth the call, and with a length that the compiler knows gemm need not be linked.
+        match y.get_mut(..self.outputs) {
+            Some(y) if x.len() == self.inputs => blas::gemv(self.inputs, x, w, b, y, false),
+            _ => blas::gemm(self.inputs, self.outputs, x, w, b, y, stride),
+        }
     }
 
     /// One row of [`Self::forward`]; with `add`, the product and its bias are summed first and then added to `y`.

@@ -53,7 +53,7 @@ fn only_the_state_of_the_named_optimizer_is_reserved() {
 #[test]
 fn the_emitted_model_names_one_optimizer_and_one_schedule() {
     let optimizer = |bucketing: Bucketing<_>| {
-        let source = emit::source(&bucketing.plan().expect("a plan"));
+        let source = emit::source(&bucketing.plan().expect("a plan"), false);
         let line = source.lines().find(|line| line.contains("type Optimizer"));
         line.expect("an optimizer").trim().to_string()
     };

@@ -1,11 +1,11 @@
 //! Recurrent layers over whole sequences.
 
 use super::{Done, size};
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::{gru, lstm, rnn};
 
-pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn rnn_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept, mode] = args.ints()?;
     let dims = dims(batch, inputs, hidden, keep(kept)?);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
@@ -22,7 +22,7 @@ pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn rnn_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, mode] = args.ints()?;
     let dims = dims(batch, inputs, hidden, Keep::All);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
@@ -38,7 +38,7 @@ pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -56,7 +56,7 @@ pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(batch, inputs, hidden, Keep::All);
     let math = args.context.math;
@@ -74,7 +74,7 @@ pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -90,7 +90,7 @@ pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(batch, inputs, hidden, Keep::All);
     let [dh_all, h, h0, wh, gates, dh] = args.views()?;

@@ -178,6 +178,7 @@ pub struct Bucketing<F> {
     ram_limit_bytes: Option<usize>,
     math: MathKind,
     share_memory: bool,
+    specialise: bool,
     roll: Roll,
     place_nodes: u64,
 }
@@ -211,6 +212,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             ram_limit_bytes: None,
             math: MathKind::Libm,
             share_memory: true,
+            specialise: false,
             roll: Roll::Free,
             place_nodes: PLACE_NODES,
         }
@@ -370,6 +372,14 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
         self
     }
 
+    /// `true`: the emitted module runs the plan's calls by code made for their shapes rather than by the plan's tables: faster where
+    /// layers are small, and with fewer ways of each kernel linked, but for code that grows with every call of every bucket.
+    /// The bits are the same. Watched by a monitor or a profiler it runs by the tables, and so does a plan that is loaded.
+    pub fn specialise(mut self, specialise: bool) -> Self {
+        self.specialise = specialise;
+        self
+    }
+
     /// Plans every bucket.
     ///
     /// # Errors
@@ -390,6 +400,6 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             Error::Config("emit runs in a build script: OUT_DIR is not set".into())
         })?;
         let plan = self.plan()?;
-        emit::write_to(std::path::Path::new(&out_dir), name, &plan)
+        emit::write_to(std::path::Path::new(&out_dir), name, &plan, self.specialise)
     }
 }
