@@ -127,7 +127,7 @@ impl Files {
         fs::write(self.0.join(name), bytes)
     }
 
-    /// A work run by the plan's tables, and `NAME_specialised`.
+    /// A work run by the plan's tables, and as `NAME_specialised` by code.
     fn both<F>(
         &self,
         name: &str,
@@ -139,11 +139,24 @@ impl Files {
     {
         self.work(name, bucketing(), known.clone())?;
         let name = format!("{name}_specialised");
-        self.work(&name, bucketing().specialise(true), known)
+        self.emit(&name, bucketing().specialise(true), known)
+    }
+
+    /// A work run by the plan's tables.
+    fn work<F>(
+        &self,
+        name: &str,
+        bucketing: Bucketing<F>,
+        known: Option<Weights>,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        F: Fn(u32) -> Made<Net>,
+    {
+        self.emit(name, bucketing.specialise(false), known)
     }
 
     /// `NAME.rs`, `NAME.blob`, `NAME.input`, and `NAME.weights` for kernels that know no blobs.
-    fn work<F>(
+    fn emit<F>(
         &self,
         name: &str,
         bucketing: Bucketing<F>,

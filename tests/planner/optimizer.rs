@@ -76,3 +76,28 @@ fn the_emitted_model_names_one_optimizer_and_one_schedule() {
         assert_eq!(optimizer(scheduled), line(&both));
     }
 }
+
+#[test]
+fn a_specialised_model_has_each_phase_of_each_bucket_as_code() {
+    let plan = bucketing(Optimizer::Sgd { momentum: true })
+        .plan()
+        .expect("a plan");
+    assert!(!emit::source(&plan, false).contains("run.call("));
+    let source = emit::source(&plan, true);
+    let tables = plan.plan.plan();
+    for bucket in tables.buckets {
+        for program in [bucket.infer, bucket.train] {
+            let program = tables.program(program);
+            let phases = [
+                program.forward,
+                program.backward,
+                program.check,
+                program.update,
+            ];
+            for rows in phases.iter().filter(|rows| !rows.is_empty()) {
+                let arm = format!("({}, {}, {}) =>", bucket.frame, rows.start, rows.end);
+                assert_eq!(source.matches(&arm).count(), 1, "{arm}");
+            }
+        }
+    }
+}
