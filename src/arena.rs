@@ -61,12 +61,12 @@ impl<'b> From<&'b [u16]> for Tensor<'b> {
 }
 
 /// The spaces that the operands of a call lie in.
-pub(crate) struct Memory<'x> {
-    pub arena: &'x mut [f32],
-    pub flash: &'x [f32],
-    pub data: &'x [Tensor<'x>],
-    pub label: &'x [Tensor<'x>],
-    pub head_grads: &'x [Tensor<'x>],
+pub struct Memory<'x> {
+    pub(crate) arena: &'x mut [f32],
+    pub(crate) flash: &'x [f32],
+    pub(crate) data: &'x [Tensor<'x>],
+    pub(crate) label: &'x [Tensor<'x>],
+    pub(crate) head_grads: &'x [Tensor<'x>],
 }
 
 /// A resolved operand.
@@ -108,31 +108,37 @@ impl<'x> View<'x> {
 impl Memory<'_> {
     /// Resolves the operands of one call. `None` if one lies outside its space or two of them overlap in
     /// the arena; a plan that passed the validator has neither.
-    pub fn views<const N: usize>(&mut self, spans: [Span; N]) -> Option<[View<'_>; N]> {
-        let mut failed = false;
-        let ranges = spans.map(|span| match span.space() {
-            Space::Arena => span.range(),
-            _ => 0..0,
-        });
-        let arena = self.arena.get_disjoint_mut(ranges).ok()?;
-        let (flash, data) = (self.flash, self.data);
-        let (label, head_grads) = (self.label, self.head_grads);
-        let mut spans = spans.into_iter();
-        let views = arena.map(|words| {
-            let span = spans.next().unwrap_or(Span::NONE);
-            let view = match span.space() {
-                Space::Arena => Some(View::Arena(words)),
-                Space::Flash => flash.get(span.range()).map(View::F32),
-                Space::Data(port) => port_view(data, port, span),
-                Space::Label(port) => port_view(label, port, span),
-                Space::HeadGrad(port) => port_view(head_grads, port, span),
+    pub(crate) fn views<const N: usize>(&mut self, spans: [Span; N]) -> Option<[View<'_>; N]> {
+        self.views_within(self.arena.len(), spans)
+    }
+
+    /// The same in the first `words` elements of the arena. Where the caller knows all of these numbers, nothing is left to check but
+    /// that there are so many.
+    #[inline(always)]
+    pub(crate) fn views_within<const N: usize>(
+        &mut self,
+        words: usize,
+        spans: [Span; N],
+    ) -> Option<[View<'_>; N]> {
+        let mut ranges = [const { 0..0 }; N];
+        for (range, span) in ranges.iter_mut().zip(&spans) {
+            if span.space() == Space::Arena {
+                *range = span.range();
+            }
+        }
+        let arena = self.arena.get_mut(..words)?;
+        let arena = arena.get_disjoint_mut(ranges).ok()?;
+        let mut views = [const { View::F32(&[]) }; N];
+        for ((view, span), words) in views.iter_mut().zip(spans).zip(arena) {
+            *view = match span.space() {
+                Space::Arena => View::Arena(words),
+                Space::Flash => View::F32(self.flash.get(span.range())?),
+                Space::Data(port) => port_view(self.data, port, span)?,
+                Space::Label(port) => port_view(self.label, port, span)?,
+                Space::HeadGrad(port) => port_view(self.head_grads, port, span)?,
             };
-            view.unwrap_or_else(|| {
-                failed = true;
-                View::F32(&[])
-            })
-        });
-        (!failed).then_some(views)
+        }
+        Some(views)
     }
 }
 

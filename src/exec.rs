@@ -1,13 +1,18 @@
 //! The one loop that runs a program, and what a kernel call is handed.
 
+mod source;
+
+use core::marker::PhantomData;
 use core::slice;
 
 use crate::arena::{Memory, View};
 use crate::math::Math;
 use crate::model::Model;
 use crate::optim::{At, Optimizer, States, Update};
-use crate::plan::{Call, Kernel, Operand, Plan, Rows, Span, Step, Work};
+use crate::plan::{Kernel, Plan, Rows, Work};
 use crate::products::Products;
+
+pub use source::{Fixed, Known, Planned, Source};
 
 /// Why a call could not run. [`Fault::NotFinite`] and [`Fault::Overflow`] are about values; the others
 /// mean that plan and firmware do not belong together.
@@ -36,33 +41,10 @@ pub enum Fault {
 }
 
 /// One kernel call with everything it may touch.
-pub struct Args<'x, 'm, O> {
-    pub(crate) plan: &'x Plan<'x>,
+pub struct Args<'x, 'm, O, S = Planned<'x>> {
+    pub(crate) source: S,
     pub(crate) memory: &'x mut Memory<'m>,
-    /// The program's step that this is, or is a turn of.
-    pub(crate) top: &'x Step,
-    /// The step that names the call: in a loop, one of its body.
-    pub(crate) step: &'x Step,
-    pub(crate) call: &'x Call,
-    pub(crate) advance: Advance<'x>,
     pub(crate) context: &'x mut Context<'m, O>,
-}
-
-/// How far a call's operands and integers have advanced: not at all outside of loops.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Advance<'x> {
-    /// Turns of the loop that are over.
-    pub turn: u16,
-    /// What each operand, then each integer, grows by every turn; none for those beyond the end.
-    pub strides: &'x [i16],
-}
-
-impl Advance<'_> {
-    /// By how much the operand or integer at `at` has grown.
-    fn by(self, at: usize) -> i32 {
-        let stride = self.strides.get(at).copied().unwrap_or(0);
-        i32::from(stride) * i32::from(self.turn)
-    }
 }
 
 /// What calls share besides memory.
@@ -101,45 +83,21 @@ impl<O: Optimizer> Begun<O> {
 impl<O> Args<'_, '_, O> {
     /// The kernel to call.
     pub fn kernel(&self) -> Kernel {
-        self.call.kernel
+        self.source.call.kernel
     }
+}
 
+impl<O, S: Source> Args<'_, '_, O, S> {
     /// The call's integers.
+    #[inline(always)]
     pub(crate) fn ints<const N: usize>(&self) -> Result<[u32; N], Fault> {
-        let ints = self.call.ints_of(self.plan.ints);
-        let mut ints: [u32; N] = ints.try_into().map_err(|_| Fault::Int)?;
-        if self.advance.turn != 0 {
-            let first = self.call.kernel.accesses().len();
-            for (at, int) in ints.iter_mut().enumerate() {
-                *int = int.wrapping_add_signed(self.advance.by(first + at));
-            }
-        }
-        Ok(ints)
+        self.source.ints()
     }
 
     /// The call's operands.
+    #[inline(always)]
     pub(crate) fn views<const N: usize>(&mut self) -> Result<[View<'_>; N], Fault> {
-        let spans = self.spans().ok_or(Fault::Operand)?;
-        self.memory.views(spans).ok_or(Fault::Operand)
-    }
-
-    fn spans<const N: usize>(&self) -> Option<[Span; N]> {
-        let from = self.plan.operands.get(usize::from(self.call.operands)..)?;
-        let operands = from.first_chunk::<N>()?;
-        let mut spans = [Span::NONE; N];
-        for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
-            *span = self.span(at, *operand)?;
-        }
-        Some(spans)
-    }
-
-    /// Where the call's operand number `at` lies in this turn.
-    pub(crate) fn span(&self, at: usize, operand: Operand) -> Option<Span> {
-        let first = self.plan.span(self.context.frame, operand)?;
-        if self.advance.turn == 0 {
-            return Some(first);
-        }
-        first.shifted(self.advance.by(at))
+        self.source.views(self.memory, self.context.frame)
     }
 
     /// Begins the update of the parameter `param`, or of part `part` of it.
@@ -147,7 +105,7 @@ impl<O> Args<'_, '_, O> {
     where
         O: Optimizer,
     {
-        let param = self.plan.params.get(param as usize).ok_or(Fault::Int)?;
+        let param = self.source.param(param)?;
         self.context.begun = true;
         let first = part == 0;
         let mut count = 0;
@@ -176,49 +134,86 @@ impl<O> Args<'_, '_, O> {
     }
 }
 
-/// Runs the steps in `rows`, in order, until a call fails.
-pub(crate) fn run<'m, M: Model>(
-    model: &M,
-    plan: &Plan<'_>,
-    memory: &mut Memory<'m>,
-    rows: Rows,
-    context: &mut Context<'m, M::Optimizer>,
-) -> Result<(), Fault> {
-    for top in rows.of(plan.steps) {
-        // A call alone is a loop of one turn: the kernels are called from one place.
-        let (count, body, strides) = match top.work() {
-            Work::Call(_) => (1, slice::from_ref(top), &[][..]),
-            Work::Loop(row) => {
-                let row = plan.loops.get(usize::from(row)).ok_or(Fault::Step)?;
-                let strides = plan.strides.get(usize::from(row.strides)..);
-                (row.count, row.body.of(plan.steps), strides.unwrap_or(&[]))
-            }
-        };
-        for turn in 0..count {
-            let mut strides = strides;
-            for step in body {
-                let Work::Call(row) = step.work() else {
-                    return Err(Fault::Step);
-                };
-                let call = plan.calls.get(usize::from(row)).ok_or(Fault::Step)?;
-                let advance = Advance { turn, strides };
-                model.call(&mut Args {
-                    plan,
-                    memory,
-                    top,
-                    step,
-                    call,
-                    advance,
-                    context,
-                })?;
-                strides = strides.get(stride_count(call)..).unwrap_or(&[]);
-            }
-        }
-    }
-    Ok(())
+/// Some steps of a program to run: all of one phase.
+pub struct Run<'x, 'm, O> {
+    pub(crate) rows: Rows,
+    pub(crate) memory: &'x mut Memory<'m>,
+    pub(crate) context: &'x mut Context<'m, O>,
 }
 
-/// How many strides a call in a loop has.
-fn stride_count(call: &Call) -> usize {
-    call.kernel.accesses().len() + usize::from(call.int_count)
+impl<'m, O> Run<'_, 'm, O> {
+    /// Where the bucket's own operands begin, and the first step and the one behind the last: what a specialised model knows
+    /// its code by.
+    pub fn key(&self) -> (u16, u16, u16) {
+        (self.context.frame, self.rows.start, self.rows.end)
+    }
+
+    /// One call that the compiler knows, by its kernel's adapter, in turn `turn` of its loop.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel reports.
+    #[inline(always)]
+    pub fn call<C: Fixed>(
+        &mut self,
+        _: C,
+        turn: u16,
+        adapter: impl FnOnce(&mut Args<'_, 'm, O, Known<C>>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        adapter(&mut Args {
+            source: Known {
+                call: PhantomData,
+                turn,
+            },
+            memory: self.memory,
+            context: self.context,
+        })
+    }
+
+    /// The steps in order, by the plan's tables, until a call fails.
+    ///
+    /// # Errors
+    ///
+    /// What a kernel reports, or [`Fault::Step`].
+    pub fn planned<M: Model<Optimizer = O>>(
+        &mut self,
+        model: &M,
+        plan: &Plan<'_>,
+    ) -> Result<(), Fault> {
+        for top in self.rows.of(plan.steps) {
+            // A call alone is a loop of one turn: the kernels are called from one place.
+            let (count, body, strides) = match top.work() {
+                Work::Call(_) => (1, slice::from_ref(top), &[][..]),
+                Work::Loop(row) => {
+                    let row = plan.loops.get(usize::from(row)).ok_or(Fault::Step)?;
+                    let strides = plan.strides.get(usize::from(row.strides)..);
+                    (row.count, row.body.of(plan.steps), strides.unwrap_or(&[]))
+                }
+            };
+            for turn in 0..count {
+                let mut strides = strides;
+                for step in body {
+                    let Work::Call(row) = step.work() else {
+                        return Err(Fault::Step);
+                    };
+                    let call = plan.calls.get(usize::from(row)).ok_or(Fault::Step)?;
+                    let source = Planned {
+                        plan,
+                        top,
+                        step,
+                        call,
+                        turn,
+                        strides,
+                    };
+                    model.call(&mut Args {
+                        source,
+                        memory: self.memory,
+                        context: self.context,
+                    })?;
+                    strides = strides.get(call.stride_count()..).unwrap_or(&[]);
+                }
+            }
+        }
+        Ok(())
+    }
 }

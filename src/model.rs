@@ -1,6 +1,6 @@
 //! What a planned network is to the module: its plan, and the kernels that it links.
 
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Run};
 use crate::monitor::Phase;
 use crate::optim::Optimizer;
 use crate::plan::{self, BucketIndex, Kernel, Plan, PlanError, Storage};
@@ -22,6 +22,20 @@ pub trait Model {
     ///
     /// [`Fault::Kernel`] for a kernel that is not linked, else what the kernel reports.
     fn call(&self, args: &mut Args<'_, '_, Self::Optimizer>) -> Result<(), Fault>;
+
+    /// Runs the steps of a phase: through [`call`](Model::call), or by code of the model's own, which a watched model
+    /// ([`monitor`](crate::monitor), [`profiler`](crate::profiler)) does without.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Model::call); [`Fault::Step`] for steps that the model does not have.
+    #[inline]
+    fn run(&self, run: &mut Run<'_, '_, Self::Optimizer>) -> Result<(), Fault>
+    where
+        Self: Sized,
+    {
+        run.planned(self, &self.plan())
+    }
 
     /// Whether [`call`](Model::call) can run `kernel`: what a plan that is loaded is checked against.
     fn links(&self, kernel: Kernel) -> bool {

@@ -127,18 +127,19 @@ impl<M: Model, W: Monitor> Model for Monitored<'_, M, W> {
 }
 
 fn show<O>(monitor: &mut impl Monitor, args: &Args<'_, '_, O>) {
-    let plan = args.plan;
+    let call = &args.source;
+    let plan = call.plan;
     let row = |step: &Step| plan.steps.iter().position(|own| core::ptr::eq(own, step));
-    let (Some(top), Some(step)) = (row(args.top), row(args.step)) else {
+    let (Some(top), Some(step)) = (row(call.top), row(call.step)) else {
         return;
     };
     let Some(phase) = Phase::of(plan, top) else {
         return;
     };
-    let operands = args.call.operands_of(plan.operands);
+    let operands = call.call.operands_of(plan.operands);
     let accesses = args.kernel().accesses();
     for (operand, (own, access)) in operands.iter().zip(accesses).enumerate() {
-        let Some(span) = args.span(operand, *own) else {
+        let Some(span) = call.span(args.context.frame, operand, *own) else {
             continue;
         };
         let written = *access != Access::Read && span.len > 0 && span.space() == Space::Arena;

@@ -320,6 +320,11 @@ impl Call {
         let from = ints.get(usize::from(self.ints)..).unwrap_or(&[]);
         from.get(..usize::from(self.int_count)).unwrap_or(from)
     }
+
+    /// How many strides it has in a loop.
+    pub fn stride_count(self) -> usize {
+        self.kernel.accesses().len() + usize::from(self.int_count)
+    }
 }
 
 /// What a data or label slice must be.

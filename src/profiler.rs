@@ -273,7 +273,7 @@ impl<M: Model, C: Clock> Model for Profiled<'_, '_, M, C> {
         let Ok(mut profiler) = self.profiler.try_borrow_mut() else {
             return self.model.call(args);
         };
-        let row = row_of(args.plan, args.step);
+        let row = row_of(args.source.plan, args.source.step);
         let before = profiler.clock.now();
         let done = self.model.call(args);
         profiler.called(row, before);

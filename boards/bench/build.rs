@@ -129,8 +129,36 @@ impl Files {
         fs::write(self.0.join(name), bytes)
     }
 
-    /// `NAME.rs`, `NAME.blob`, `NAME.input`, and `NAME.weights` for kernels that know no blobs.
+    /// A work run by the plan's tables, and as `NAME_specialised` by code.
+    fn both<F>(
+        &self,
+        name: &str,
+        bucketing: impl Fn() -> Bucketing<F>,
+        known: Option<Weights>,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        F: Fn(u32) -> Made<Net>,
+    {
+        self.work(name, bucketing(), known.clone())?;
+        let name = format!("{name}_specialised");
+        self.emit(&name, bucketing().specialise(true), known)
+    }
+
+    /// A work run by the plan's tables.
     fn work<F>(
+        &self,
+        name: &str,
+        bucketing: Bucketing<F>,
+        known: Option<Weights>,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        F: Fn(u32) -> Made<Net>,
+    {
+        self.emit(name, bucketing.specialise(false), known)
+    }
+
+    /// `NAME.rs`, `NAME.blob`, `NAME.input`, and `NAME.weights` for kernels that know no blobs.
+    fn emit<F>(
         &self,
         name: &str,
         bucketing: Bucketing<F>,
@@ -180,14 +208,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             .bucket_keys([1])
             .train(Train::Fused)
     };
-    files.work("mlp_momentum", mlp_training().optimizer(momentum), None)?;
-    files.work("mlp_sgd", mlp_training().optimizer(plain), None)?;
+    files.both("mlp_momentum", || mlp_training().optimizer(momentum), None)?;
+    files.both("mlp_sgd", || mlp_training().optimizer(plain), None)?;
     let inference = |net: fn() -> Net| {
         Bucketing::new(move |_| Ok(net()))
             .bucket_keys([1])
             .train(Train::None)
     };
-    files.work("mlp", inference(|| mlp(false)), None)?;
+    files.both("mlp", || inference(|| mlp(false)), None)?;
     let fc = || inference(|| product(1, 640, 128));
     files.work("fc", fc(), None)?;
     files.work("fc_fma", fc().products(ProductsKind::Fused), None)?;
@@ -200,7 +228,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .optimizer(momentum)
             .train(Train::Fused)
     };
-    files.work("lstm", lstm(), None)?;
+    files.both("lstm", lstm, None)?;
     files.work("lstm_fma", lstm().products(ProductsKind::Fused), None)?;
     files.work("lstm_f16", lstm().saved_activations(Saved::F16), None)?;
 
@@ -209,10 +237,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let switch = Bucketing::new(gru).bucket_keys([12, 16, 20, 29]);
     files.work("switch", switch.train(Train::Fused), Some(trained()?))?;
     let gru = || Bucketing::new(gru).bucket_keys([29]);
-    files.work("gru", gru().train(Train::None), Some(trained()?))?;
-    files.work(
+    files.both("gru", || gru().train(Train::None), Some(trained()?))?;
+    files.both(
         "gru_training",
-        gru().optimizer(momentum).train(Train::Fused),
+        || gru().optimizer(momentum).train(Train::Fused),
         Some(trained()?),
     )?;
     Ok(())

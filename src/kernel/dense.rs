@@ -27,6 +27,7 @@ pub struct Dense {
 
 impl Dense {
     /// y = x w^T + b, for as many rows as `x` and `y` have.
+    #[inline]
     pub fn forward(
         self,
         x: &[f32],     // [R, K]
@@ -38,6 +39,7 @@ impl Dense {
     }
 
     /// As [`Self::forward`], the rows of y `stride` apart.
+    #[inline]
     pub fn forward_strided(
         self,
         x: &[f32],     // [R, K]
@@ -46,8 +48,16 @@ impl Dense {
         y: &mut [f32], // [R, O], strided
         stride: usize,
     ) {
-        let sizes = [self.inputs, self.outputs];
-        blas::gemm(self.products, sizes, x, w, b, y, stride);
+        // One row is not worth the call, and with a length that the compiler knows gemm need not be linked.
+        match y.get_mut(..self.outputs) {
+            Some(y) if x.len() == self.inputs => {
+                blas::gemv(self.products, self.inputs, x, w, b, y, false);
+            }
+            _ => {
+                let sizes = [self.inputs, self.outputs];
+                blas::gemm(self.products, sizes, x, w, b, y, stride);
+            }
+        }
     }
 
     /// One row of [`Self::forward`]; with `add`, the product and its bias are summed first and then added to `y`.
@@ -228,27 +238,35 @@ pub fn bias_grad(
 
 /// sums += the columns of delta's rows from `first` on.
 fn add_rows(delta: Strided<'_>, outputs: usize, first: usize, sums: &mut [f32]) {
-    let values = delta.values.get(delta.first..).unwrap_or(&[]);
-    let Some(last) = values.len().checked_sub(outputs) else {
-        return;
-    };
-    let w = Matrix {
-        values: values.get(first..).unwrap_or(&[]),
-        stride: delta.stride,
-    };
-    let rows = last
-        .checked_div(delta.stride)
-        .unwrap_or(0)
-        .saturating_add(1);
+    let (rows, mut delta) = bias_rows(delta, outputs);
+    delta.values = delta.values.get(first..).unwrap_or(&[]);
     // One row is not worth a call.
     if rows == 1 {
-        add_assign(sums, w.row(0, sums.len()));
+        add_assign(sums, delta.row(0, sums.len()));
     } else {
-        blas::add_rows(rows, w, sums);
+        blas::add_rows(rows, delta, sums);
     }
 }
 
-/// The gradient of [`bias_grad`], onto zeros, given to the optimizer as it is formed: the same bits.
+/// How many whole rows delta has, and the matrix of them.
+#[inline]
+fn bias_rows(delta: Strided<'_>, outputs: usize) -> (usize, Matrix<'_>) {
+    let values = delta.values.get(delta.first..).unwrap_or(&[]);
+    let rows = match values.len().checked_sub(outputs) {
+        // Also where the next row would begin beyond all values.
+        Some(0) => 1,
+        Some(last) => last
+            .checked_div(delta.stride)
+            .unwrap_or(0)
+            .saturating_add(1),
+        None => 0,
+    };
+    let stride = delta.stride;
+    (rows, Matrix { values, stride })
+}
+
+/// The gradient of [`bias_grad`], onto zeros, given to the optimizer as it is formed: the same bits. (But that of one row is the row
+/// itself, as in [`Dense::update`].)
 ///
 /// # Errors
 /// A gradient or a new bias is not finite. Some values before it are updated already.
@@ -258,6 +276,14 @@ pub fn bias_update<T: Optimizer>(
     b: &mut [f32], // [O]
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
+    if let (1, row) = bias_rows(delta, outputs) {
+        let row = row.row(0, outputs);
+        return match b.get_mut(..outputs) {
+            Some(b) if all_finite(row) => update.row(0, b, row),
+            Some(_) => Err(Overflow),
+            None => Ok(()),
+        };
+    }
     let mut sums = [0.0; TILE_COLUMNS];
     let mut at = 0;
     while at < outputs {

@@ -49,17 +49,26 @@ impl Axis {
 
     /// The taps of output `o` that lie in the input, and the input under the first of them.
     pub(super) fn taps_of(self, o: usize) -> (Range<usize>, usize) {
-        let at = |k: usize| {
-            let shift = k.saturating_mul(self.dilate);
-            let padded = o.saturating_mul(self.stride).saturating_add(shift);
-            padded.checked_sub(self.pad).filter(|at| *at < self.input)
+        // Counted from the start of the padding, as all places here.
+        let start = o.saturating_mul(self.stride);
+        // How many taps come before a place.
+        let before = |place: usize| {
+            let distance = place.saturating_sub(start);
+            match self.dilate {
+                1 => distance,
+                dilate => {
+                    let up = distance.saturating_add(dilate.saturating_sub(1));
+                    up.checked_div(dilate).unwrap_or(0)
+                }
+            }
         };
-        let first = (0..self.kernel).find(|k| at(*k).is_some());
-        let Some((first, input)) = first.and_then(|k| Some((k, at(k)?))) else {
+        let first = before(self.pad);
+        let after = before(self.pad.saturating_add(self.input)).min(self.kernel);
+        if first >= after {
             return (0..0, 0);
-        };
-        let after = (first..self.kernel).find(|k| at(*k).is_none());
-        (first..after.unwrap_or(self.kernel), input)
+        }
+        let input = start.saturating_add(first.saturating_mul(self.dilate));
+        (first..after, input.saturating_sub(self.pad))
     }
 
     /// What the window of output `o` covers.

@@ -29,7 +29,7 @@ use crate::error::{
     BackwardError, BatchError, BindError, ForwardError, NoBucket, OptimizerError, Side, StepError,
     UpdateError,
 };
-use crate::exec::{self, Context, Fault};
+use crate::exec::{Context, Fault, Run};
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
 use crate::monitor::Phase;
@@ -737,7 +737,11 @@ impl<'a, M: Model> BucketingModule<'a, M> {
             products: self.products,
             seed: self.step_seed,
         };
-        let done = exec::run(&self.model, &plan, &mut memory, rows, &mut context);
+        let done = self.model.run(&mut Run {
+            rows,
+            memory: &mut memory,
+            context: &mut context,
+        });
         (done, context.begun)
     }
 

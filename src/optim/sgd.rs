@@ -45,13 +45,14 @@ pub struct Step {
     rates: Rates,
     /// lr wd
     decay: f32,
-    bound: Option<f32>,
+    /// Infinite: nothing is cut.
+    bound: f32,
 }
 
 impl Step {
     /// Whether gradients are taken as they are.
     fn is_simple(&self) -> bool {
-        self.decay == 0.0 && self.bound.is_none()
+        self.decay == 0.0 && self.bound == f32::INFINITY
     }
 
     /// Any update, with decay and without, cut or not, of gradients or of none.
@@ -65,11 +66,7 @@ impl Step {
         let (mut g, mut m) = (g.iter(), m.iter_mut());
         let mut ok = true;
         for w in w {
-            let g = match (g.next(), self.bound) {
-                (None, _) => 0.0,
-                (Some(g), None) => lr * (scale * g),
-                (Some(g), Some(bound)) => lr * cut(scale * g, bound),
-            };
+            let g = g.next().map_or(0.0, |g| lr * cut(scale * g, self.bound));
             let decay = self.decay * *w;
             *w += match m.next() {
                 Some(m) => {
@@ -104,7 +101,10 @@ impl Optimizer for Sgd {
                 scale: self.rescale_grad.unwrap_or(1.0) * at.grad_scale,
             },
             decay: lr * (self.wd * at.wd_mult),
-            bound: self.clip_gradient.filter(|bound| *bound > 0.0),
+            bound: self
+                .clip_gradient
+                .filter(|bound| *bound > 0.0)
+                .unwrap_or(f32::INFINITY),
         }
     }
 

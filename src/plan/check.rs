@@ -193,7 +193,7 @@ impl Spaces<'_> {
                 return Err(bad);
             };
             let call = self.plan.calls.get(usize::from(row)).ok_or(bad)?;
-            let own = call.kernel.accesses().len() + usize::from(call.int_count);
+            let own = call.stride_count();
             let (own, others) = strides.split_at_checked(own).ok_or(bad)?;
             self.check_call(row, last, own)?;
             strides = others;

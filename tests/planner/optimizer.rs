@@ -53,7 +53,7 @@ fn only_the_state_of_the_named_optimizer_is_reserved() {
 #[test]
 fn the_emitted_model_names_one_optimizer_and_one_schedule() {
     let optimizer = |bucketing: Bucketing<_>| {
-        let source = emit::source(&bucketing.plan().expect("a plan"));
+        let source = emit::source(&bucketing.plan().expect("a plan"), false);
         let line = source.lines().find(|line| line.contains("type Optimizer"));
         line.expect("an optimizer").trim().to_string()
     };
@@ -74,5 +74,30 @@ fn the_emitted_model_names_one_optimizer_and_one_schedule() {
         let schedule = format!("::tinpail::schedule::{name}");
         let both = format!("::tinpail::optim::Scheduled<::tinpail::optim::Nadam, {schedule}>");
         assert_eq!(optimizer(scheduled), line(&both));
+    }
+}
+
+#[test]
+fn a_specialised_model_has_each_phase_of_each_bucket_as_code() {
+    let plan = bucketing(Optimizer::Sgd { momentum: true })
+        .plan()
+        .expect("a plan");
+    assert!(!emit::source(&plan, false).contains("run.call("));
+    let source = emit::source(&plan, true);
+    let tables = plan.plan.plan();
+    for bucket in tables.buckets {
+        for program in [bucket.infer, bucket.train] {
+            let program = tables.program(program);
+            let phases = [
+                program.forward,
+                program.backward,
+                program.check,
+                program.update,
+            ];
+            for rows in phases.iter().filter(|rows| !rows.is_empty()) {
+                let arm = format!("({}, {}, {}) =>", bucket.frame, rows.start, rows.end);
+                assert_eq!(source.matches(&arm).count(), 1, "{arm}");
+            }
+        }
     }
 }

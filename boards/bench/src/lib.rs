@@ -16,7 +16,7 @@
 //! | `conv`, `depthwise` | windows of 3 x 3 over 16 channels of 16 x 16, padded by one: to 32 channels; each channel to itself |
 //! | `empty` | nothing: what the start and the printing take |
 //!
-//! `naive_*`: loops as one would write them. `embedded_nn_*`: the crate embedded-nn, whose dense layers and convolutions have f32.
+//! Run by the plan's tables; `*_specialised`: by code for the plan's calls. `naive_*`: loops as one would write them. `embedded_nn_*`: the crate embedded-nn, whose dense layers and convolutions have f32.
 #![no_std]
 
 pub mod naive;

@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let subject = Subject::of(&name).ok_or_else(|| format!("{name} is no subject"))?;
     let mut bucketing = Bucketing::new(|_| operator::net(subject.operator))
         .bucket_keys([1])
+        .specialise(false)
         .train(Train::None);
     if let Some(optimizer) = subject.optimizer {
         println!("cargo::rustc-cfg=trains");

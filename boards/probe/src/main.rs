@@ -413,6 +413,15 @@ fn planned() -> Option<f32> {
     every_method(module, Sgd::default())
 }
 
+/// The same by code made for its calls.
+fn specialised() -> Option<f32> {
+    static mut ARENA: speaker::specialised::Arena = Arena::new();
+    // SAFETY: never run.
+    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let module = speaker::specialised::Module::bind(arena, blob()).ok()?;
+    every_method(module, Sgd::default())
+}
+
 /// A network that is loaded: nothing is known about its bytes.
 fn loaded() -> Option<f32> {
     static mut ROWS: PlanRows<8, 64> = PlanRows::new();
@@ -428,7 +437,13 @@ fn loaded() -> Option<f32> {
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     #[cfg(not(feature = "sabotage"))]
-    black_box((optimizers(), every_kernel(), planned(), loaded()));
+    black_box((
+        optimizers(),
+        every_kernel(),
+        planned(),
+        specialised(),
+        loaded(),
+    ));
     #[cfg(feature = "sabotage")]
     black_box(words()[black_box(3)]);
     loop {

@@ -18,6 +18,11 @@ pub mod all_layers {
     include!(concat!(env!("OUT_DIR"), "/all_layers.rs"));
 }
 
+/// All layers trainable, by code made for the plan's calls.
+pub mod specialised {
+    include!(concat!(env!("OUT_DIR"), "/specialised.rs"));
+}
+
 /// The last layer trainable; the GRU stays in flash.
 pub mod last_layer {
     include!(concat!(env!("OUT_DIR"), "/last_layer.rs"));

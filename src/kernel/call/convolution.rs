@@ -1,34 +1,34 @@
 //! Convolution.
 
 use super::{Done, size};
-use crate::exec::Args;
+use crate::exec::{Args, Source};
 use crate::kernel::convolution::{ChannelSums, Convolution};
 use crate::kernel::window::Axis;
 use crate::optim::Optimizer;
 use crate::products::Products;
 
-pub fn convolution_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn convolution_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let convolution = sizes(args.context.products, args.ints()?);
     let [x, w, b, y] = args.views()?;
     convolution.forward(x.read(), w.read(), b.read(), y.write());
     Ok(())
 }
 
-pub fn convolution_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn convolution_backward_data<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let convolution = sizes(args.context.products, args.ints()?);
     let [delta, w, dx] = args.views()?;
     convolution.backward_data(delta.read(), w.read(), dx.write());
     Ok(())
 }
 
-pub fn convolution_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn convolution_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let convolution = sizes(args.context.products, args.ints()?);
     let [delta, x, dw] = args.views()?;
     convolution.grad(delta.read(), x.read(), dw.write());
     Ok(())
 }
 
-pub fn convolution_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn convolution_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [
         c,
         f,
@@ -62,14 +62,14 @@ pub fn convolution_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn channel_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn channel_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [channels, inner] = args.ints()?.map(size);
     let [delta, db] = args.views()?;
     ChannelSums { channels, inner }.grad(delta.read(), db.write());
     Ok(())
 }
 
-pub fn channel_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn channel_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [channels, inner, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
     let [delta, b, m] = args.views()?;

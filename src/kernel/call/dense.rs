@@ -1,12 +1,12 @@
 //! Products with a matrix of weights.
 
 use super::{Done, size};
-use crate::exec::Args;
+use crate::exec::{Args, Source};
 use crate::kernel::dense::{self, Dense};
 use crate::kernel::rows::Strided;
 use crate::optim::Optimizer;
 
-pub fn dense_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
     let [inputs, outputs] = args.ints()?.map(size);
     let [x, w, b, y] = args.views()?;
@@ -19,7 +19,7 @@ pub fn dense_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_backward_data<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let [delta, w, dx] = args.views()?;
@@ -33,7 +33,7 @@ pub fn dense_backward_data<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let [delta, x0, x1, dw] = args.views()?;
@@ -47,7 +47,7 @@ pub fn dense_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
     let products = args.context.products;
@@ -67,14 +67,14 @@ pub fn dense_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn bias_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn bias_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [outputs, first, stride] = args.ints()?.map(size);
     let [delta, db] = args.views()?;
     dense::bias_grad(strided(delta.read(), first, stride), outputs, db.write());
     Ok(())
 }
 
-pub fn bias_update<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn bias_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
     let [delta, b, m] = args.views()?;

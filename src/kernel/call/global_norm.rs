@@ -6,7 +6,7 @@ use super::convolution::sizes;
 use super::dense::strided;
 use super::{Done, size};
 use crate::arena::View;
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::convolution::ChannelSums;
 use crate::kernel::dense::{self, Dense};
 use crate::kernel::embedding;
@@ -27,14 +27,14 @@ fn add(norm: View<'_>, form: impl FnOnce(Update<'_, Squares<'_>>) -> Result<(), 
     Ok(())
 }
 
-pub fn square_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn square_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [g, norm] = args.views()?;
     let norm = norm.write().first_mut().ok_or(Fault::Operand)?;
     *norm += global_norm::squares(g.read());
     Ok(())
 }
 
-pub fn pairs_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn pairs_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let products = args.context.products;
     let [delta, x0, x1, norm] = args.views()?;
@@ -49,7 +49,7 @@ pub fn pairs_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let products = args.context.products;
     let [delta, x0, x1, _w, norm, tile] = args.views()?;
@@ -66,7 +66,7 @@ pub fn dense_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_norm_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_norm_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let products = args.context.products;
     let [delta, x0, x1, w, norm, strip] = args.views()?;
@@ -82,7 +82,7 @@ pub fn dense_norm_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     })
 }
 
-pub fn bias_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn bias_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [outputs, first, stride] = args.ints()?.map(size);
     let [delta, b, norm] = args.views()?;
     let delta = strided(delta.read(), first, stride);
@@ -91,7 +91,7 @@ pub fn bias_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     })
 }
 
-pub fn convolution_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn convolution_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let convolution = sizes(args.context.products, args.ints()?);
     let [delta, x, w, norm, tile] = args.views()?;
     add(norm, |update| {
@@ -99,14 +99,14 @@ pub fn convolution_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
     })
 }
 
-pub fn channel_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn channel_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [channels, inner] = args.ints()?.map(size);
     let [delta, b, norm] = args.views()?;
     let sums = ChannelSums { channels, inner };
     add(norm, |update| sums.update(delta.read(), b.write(), update))
 }
 
-pub fn embedding_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn embedding_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [dim] = args.ints()?.map(size);
     let [tokens, dy, w, norm, tile] = args.views()?;
     add(norm, |update| {
@@ -122,7 +122,7 @@ pub fn embedding_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
 }
 
 /// gluon's `clip_global_norm`: a norm above `max_norm` scales every gradient of this update by max_norm / (norm + 1e-8).
-pub fn clip_global_norm<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn clip_global_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [max_norm] = args.ints()?.map(f32::from_bits);
     let math = args.context.math;
     let [norm] = args.views()?;

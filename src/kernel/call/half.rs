@@ -3,20 +3,20 @@
 use super::dense::strided;
 use super::recurrent::{dims, keep, weights};
 use super::{Done, size};
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::dense::Dense;
 use crate::kernel::half::{self, halves, halves_mut};
 use crate::kernel::recurrent::Keep;
 use crate::kernel::rnn;
 use crate::optim::Optimizer;
 
-pub fn to_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn to_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [src, dst] = args.views()?;
     half::narrow_all(halves_mut(dst.write()), src.read());
     Ok(())
 }
 
-pub fn from_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn from_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [first] = args.ints()?;
     let [src, dst] = args.views()?;
     let src = halves(src.read()).get(size(first)..).unwrap_or(&[]);
@@ -24,7 +24,7 @@ pub fn from_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn check_finite_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn check_finite_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [x] = args.views()?;
     match half::all_finite(halves(x.read())) {
         true => Ok(()),
@@ -32,7 +32,7 @@ pub fn check_finite_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     }
 }
 
-pub fn dense_grad_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_grad_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride] = args.ints()?.map(size);
     let products = args.context.products;
     let [delta, x0, x1, dw, row] = args.views()?;
@@ -51,7 +51,7 @@ pub fn dense_grad_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn dense_update_f16<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn dense_update_f16<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [inputs, outputs, first, stride, param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
     let products = args.context.products;
@@ -73,7 +73,7 @@ pub fn dense_update_f16<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn rnn_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn rnn_backward_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, mode] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
@@ -89,7 +89,7 @@ pub fn rnn_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_forward_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -108,7 +108,7 @@ pub fn lstm_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_backward_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let math = args.context.math;
@@ -125,7 +125,7 @@ pub fn lstm_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_forward_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -142,7 +142,7 @@ pub fn gru_forward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_backward_f16<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_backward_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let [dh_all, stored, h0, wh, gates, dh] = args.views()?;

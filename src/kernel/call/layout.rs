@@ -1,16 +1,16 @@
 //! Data that moves without changing.
 
 use super::{Done, size};
-use crate::exec::Args;
+use crate::exec::{Args, Source};
 use crate::kernel::layout;
 
-pub fn copy<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn copy<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [src, dst] = args.views()?;
     layout::copy(dst.write(), src.read());
     Ok(())
 }
 
-pub fn gather<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gather<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [count, width, first, stride] = args.ints()?.map(size);
     let [src, dst] = args.views()?;
     let blocks = layout::Blocks {
@@ -25,7 +25,7 @@ pub fn gather<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn scatter<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn scatter<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [count, width, first, stride] = args.ints()?.map(size);
     let [src, dst] = args.views()?;
     let blocks = layout::Blocks {
@@ -40,7 +40,7 @@ pub fn scatter<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn swap_axes<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn swap_axes<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [p, a, m, b, q] = args.ints()?.map(size);
     let [src, dst] = args.views()?;
     layout::SwapAxes { p, a, m, b, q }.swap(dst.write(), src.read(), false);

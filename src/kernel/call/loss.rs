@@ -1,11 +1,11 @@
 //! Softmax, losses and regressions.
 
 use super::{Done, size};
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::regression;
 use crate::kernel::softmax::{self, Loss, Normalization, Softmax};
 
-pub fn softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn softmax_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [classes, inner] = args.ints()?.map(size);
     let math = args.context.math;
     let [y] = args.views()?;
@@ -13,7 +13,7 @@ pub fn softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn softmax_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn softmax_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [
         classes,
         inner,
@@ -39,21 +39,21 @@ pub fn softmax_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn softmax_backward_prob<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn softmax_backward_prob<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [grad_scale] = args.ints()?.map(f32::from_bits);
     let [label, dx] = args.views()?;
     softmax::backward_prob(label.read(), dx.write(), grad_scale);
     Ok(())
 }
 
-pub fn softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn softmax_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [classes, inner] = args.ints()?.map(size);
     let [y, dy] = args.views()?;
     Softmax { classes, inner }.grad(y.read(), dy.write());
     Ok(())
 }
 
-pub fn log_softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn log_softmax_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [classes, inner] = args.ints()?.map(size);
     let math = args.context.math;
     let [y] = args.views()?;
@@ -61,7 +61,7 @@ pub fn log_softmax_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn log_softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn log_softmax_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [classes, inner] = args.ints()?.map(size);
     let math = args.context.math;
     let [y, dy] = args.views()?;
@@ -69,21 +69,21 @@ pub fn log_softmax_grad<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn mae_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn mae_regression_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [scale] = args.ints()?.map(f32::from_bits);
     let [label, dx] = args.views()?;
     regression::mae_backward(label.read(), dx.write(), scale);
     Ok(())
 }
 
-pub fn make_loss_valid<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn make_loss_valid<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [grad_scale, threshold] = args.ints()?.map(f32::from_bits);
     let [x, dx] = args.views()?;
     regression::make_loss_valid(x.read(), dx.write(), grad_scale, threshold);
     Ok(())
 }
 
-pub fn linear_regression_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn linear_regression_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [scale] = args.ints()?.map(f32::from_bits);
     let [label, dx] = args.views()?;
     regression::linear_backward(label.read(), dx.write(), scale);

@@ -1,17 +1,17 @@
 //! BatchNorm, LayerNorm and LRN.
 
 use super::{Done, size};
-use crate::exec::Args;
+use crate::exec::{Args, Source};
 use crate::kernel::norm::{self, Lrn, Norm};
 
-pub fn batch_moments<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn batch_moments<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let norm = sizes(args.ints()?);
     let [x, mean, var] = args.views()?;
     norm.batch_moments(x.read(), mean.write(), var.write());
     Ok(())
 }
 
-pub fn batch_norm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn batch_norm_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let norm = sizes(args.ints()?);
     let math = args.context.math;
     let [gamma, beta, mean, var, y] = args.views()?;
@@ -26,7 +26,7 @@ pub fn batch_norm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn batch_norm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn batch_norm_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [axis, inner, eps, of_batch] = args.ints()?;
     let norm = sizes([axis, inner, eps]);
     let math = args.context.math;
@@ -45,7 +45,7 @@ pub fn batch_norm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn batch_norm_follow<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn batch_norm_follow<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [momentum] = args.ints()?.map(f32::from_bits);
     let [mean, var, moving_mean, moving_var] = args.views()?;
     norm::follow(mean.read(), moving_mean.write(), momentum);
@@ -53,7 +53,7 @@ pub fn batch_norm_follow<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn layer_norm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn layer_norm_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let norm = sizes(args.ints()?);
     let math = args.context.math;
     let [x, gamma, beta, y] = args.views()?;
@@ -61,7 +61,7 @@ pub fn layer_norm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn layer_norm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn layer_norm_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let norm = sizes(args.ints()?);
     let math = args.context.math;
     let [x, gamma, dx, dgamma, dbeta] = args.views()?;
@@ -84,7 +84,7 @@ fn sizes([axis, inner, eps]: [u32; 3]) -> Norm {
     }
 }
 
-pub fn lrn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lrn_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let lrn = lrn(args.ints()?);
     let math = args.context.math;
     let [x, norm, y] = args.views()?;
@@ -92,7 +92,7 @@ pub fn lrn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lrn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lrn_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let lrn = lrn(args.ints()?);
     let math = args.context.math;
     let [x, norm, dy, products, dx] = args.views()?;

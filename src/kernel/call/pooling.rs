@@ -2,24 +2,24 @@
 
 use super::Done;
 use super::convolution::axis;
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::pooling::{Divisor, Pooling, Power};
 
-pub fn max_pool_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn max_pool_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let pooling = sizes(args.ints()?);
     let [x, y] = args.views()?;
     pooling.max_forward(x.read(), y.write());
     Ok(())
 }
 
-pub fn max_pool_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn max_pool_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let pooling = sizes(args.ints()?);
     let [x, dy, dx] = args.views()?;
     pooling.max_backward(x.read(), dy.read(), dx.write());
     Ok(())
 }
 
-pub fn average_pool_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn average_pool_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let (pooling, divisor) = with_last(args.ints()?);
     let divisor = Divisor::from_u32(divisor).ok_or(Fault::Int)?;
     let [x, y] = args.views()?;
@@ -27,7 +27,7 @@ pub fn average_pool_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn average_pool_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn average_pool_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let (pooling, divisor) = with_last(args.ints()?);
     let divisor = Divisor::from_u32(divisor).ok_or(Fault::Int)?;
     let [dy, dx] = args.views()?;
@@ -35,7 +35,7 @@ pub fn average_pool_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lp_pool_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lp_pool_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let (pooling, power) = with_last(args.ints()?);
     let power = Power::from_u32(power).ok_or(Fault::Int)?;
     let math = args.context.math;
@@ -44,7 +44,7 @@ pub fn lp_pool_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lp_pool_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lp_pool_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let (pooling, power) = with_last(args.ints()?);
     let power = Power::from_u32(power).ok_or(Fault::Int)?;
     let math = args.context.math;

@@ -1,12 +1,12 @@
 //! Recurrent layers over whole sequences.
 
 use super::{Done, size};
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::recurrent::{Dims, Keep, Weights};
 use crate::kernel::{gru, lstm, rnn};
 use crate::products::Products;
 
-pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn rnn_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept, mode] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
@@ -23,7 +23,7 @@ pub fn rnn_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn rnn_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, mode] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let mode = rnn::Mode::from_u32(mode).ok_or(Fault::Int)?;
@@ -39,7 +39,7 @@ pub fn rnn_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -57,7 +57,7 @@ pub fn lstm_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn lstm_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let math = args.context.math;
@@ -75,7 +75,7 @@ pub fn lstm_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden, kept] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, keep(kept)?);
     let math = args.context.math;
@@ -91,7 +91,7 @@ pub fn gru_forward<O>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn gru_backward<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn gru_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [batch, inputs, hidden] = args.ints()?;
     let dims = dims(args.context.products, batch, inputs, hidden, Keep::All);
     let [dh_all, h, h0, wh, gates, dh] = args.views()?;

@@ -1,7 +1,7 @@
 //! Checks before an update, and the update of a whole parameter.
 
 use super::Done;
-use crate::exec::{Args, Fault};
+use crate::exec::{Args, Fault, Source};
 use crate::kernel::{compressed, finite};
 use crate::optim::{Optimizer, Overflow};
 
@@ -11,7 +11,7 @@ impl From<Overflow> for Fault {
     }
 }
 
-pub fn check_finite<O>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn check_finite<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [x] = args.views()?;
     if finite::all_finite(x.read()) {
         Ok(())
@@ -20,7 +20,7 @@ pub fn check_finite<O>(args: &mut Args<'_, '_, O>) -> Done {
     }
 }
 
-pub fn apply<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn apply<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [param, part] = args.ints()?;
     let begun = args.begin(param, part)?;
     let [g, w, m] = args.views()?;
@@ -28,7 +28,7 @@ pub fn apply<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
     Ok(())
 }
 
-pub fn apply_compressed<O: Optimizer>(args: &mut Args<'_, '_, O>) -> Done {
+pub fn apply_compressed<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let [param, part, threshold] = args.ints()?;
     let begun = args.begin(param, part)?;
     let [g, residual, w, m] = args.views()?;

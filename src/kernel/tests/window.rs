@@ -130,3 +130,33 @@ fn moving_statistics_stay_finite() {
     follow(&[f32::NAN, 1.0, f32::INFINITY], &mut moving, 0.5);
     assert_eq!(moving, [0.5, 0.75, 0.5]);
 }
+
+/// The taps of a window, one by one: those whose input is there.
+#[test]
+fn the_taps_that_lie_in_the_input() {
+    let sizes = |max: usize| 1..=max;
+    for (input, kernel) in sizes(6).flat_map(|input| sizes(4).map(move |kernel| (input, kernel))) {
+        for (stride, dilate) in sizes(3).flat_map(|s| sizes(3).map(move |dilate| (s, dilate))) {
+            for (pad, o) in (0..4).flat_map(|pad| (0..8).map(move |o| (pad, o))) {
+                let axis = Axis {
+                    input,
+                    output: 8,
+                    kernel,
+                    stride,
+                    pad,
+                    dilate,
+                };
+                let place = |k: usize| (o * stride + k * dilate).checked_sub(pad);
+                let mut seen = (0..kernel).filter(|k| place(*k).is_some_and(|at| at < input));
+                let (taps, first) = axis.taps_of(o);
+                assert_eq!(
+                    taps.clone().collect::<std::vec::Vec<_>>(),
+                    seen.by_ref().collect::<std::vec::Vec<_>>()
+                );
+                if let Some(tap) = taps.clone().next() {
+                    assert_eq!(Some(first), place(tap));
+                }
+            }
+        }
+    }
+}

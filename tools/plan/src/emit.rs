@@ -1,6 +1,8 @@
 //! The generated module: the plan as statics, the buckets as an enum, and a model that links only the
 //! kernels that the plan calls.
 
+mod specialised;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -44,7 +46,7 @@ fn check_constants(file: &PlanFile) -> Result<(), Error> {
 }
 
 /// Writes `NAME.rs` and `NAME.plan.postcard` into `dir`, and the report to `NAME.report.md`.
-pub fn write_to(dir: &Path, name: &str, file: &PlanFile) -> Result<(), Error> {
+pub fn write_to(dir: &Path, name: &str, file: &PlanFile, specialise: bool) -> Result<(), Error> {
     check_constants(file)?;
     let write = |suffix: &str, bytes: &[u8]| {
         let path = dir.join(format!("{name}{suffix}"));
@@ -53,13 +55,13 @@ pub fn write_to(dir: &Path, name: &str, file: &PlanFile) -> Result<(), Error> {
             source,
         })
     };
-    write(".rs", source(file).as_bytes())?;
+    write(".rs", source(file, specialise).as_bytes())?;
     write(".plan.postcard", &file.to_bytes()?)?;
     write(".report.md", crate::report::table(file).as_bytes())
 }
 
-/// The generated source.
-pub fn source(file: &PlanFile) -> String {
+/// The generated source; specialised, with the plan's calls as code as well.
+pub fn source(file: &PlanFile, specialise: bool) -> String {
     let plan = &file.plan;
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -67,7 +69,7 @@ pub fn source(file: &PlanFile) -> String {
     let _ = write!(out, "{}", buckets(plan));
     let _ = write!(out, "{}", names(file));
     let _ = write!(out, "{}", statics(plan));
-    let _ = write!(out, "{}", model(file));
+    let _ = write!(out, "{}", model(file, specialise));
     out
 }
 
@@ -481,7 +483,7 @@ fn optimizer(file: &PlanFile) -> String {
     format!("::tinpail::optim::Scheduled<{optimizer}, ::tinpail::schedule::{schedule}>")
 }
 
-fn model(file: &PlanFile) -> String {
+fn model(file: &PlanFile, specialise: bool) -> String {
     let plan = &file.plan;
     let optimizer = optimizer(file);
     // Kernels by number: the match is a jump table.
@@ -508,8 +510,13 @@ fn model(file: &PlanFile) -> String {
         [] => "_ if false".into(),
         links => links.join(" | "),
     };
+    let (calls, run) = if specialise {
+        specialised::source(plan)
+    } else {
+        (String::new(), String::new())
+    };
     format!(
-        "/// The planned network.\n\
+        "{calls}/// The planned network.\n\
          #[derive(Clone, Copy, Debug, Default)]\n\
          pub struct Model;\n\
          impl ::tinpail::Model for Model {{\n\
@@ -523,7 +530,7 @@ fn model(file: &PlanFile) -> String {
          \x20       }}\n    }}\n\
          \x20   fn links(&self, kernel: ::tinpail::plan::Kernel) -> bool {{\n\
          \x20       matches!(kernel, {links})\n    }}\n\
-         }}\n\
+         {run}}}\n\
          impl ::tinpail::StaticModel for Model {{\n\
          \x20   const ARENA_WORDS: usize = ARENA_WORDS;\n\
          }}\n"
