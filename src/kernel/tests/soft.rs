@@ -36,9 +36,17 @@ fn rates(v: &mut Values) -> Rates {
         unreachable!()
     };
     Rates {
-        lr: if v.next().is_multiple_of(4) { lr * 1e38 } else { lr },
+        lr: if v.next().is_multiple_of(4) {
+            lr * 1e38
+        } else {
+            lr
+        },
         momentum,
-        scale: if v.next().is_multiple_of(2) { 1.0 } else { scale },
+        scale: if v.next().is_multiple_of(2) {
+            1.0
+        } else {
+            scale
+        },
     }
 }
 
