@@ -31,7 +31,14 @@ impl Soft {
     #[inline(always)]
     pub fn plus(self, a: Self, b: Self) -> Self {
         let [sum, a, b] = [self, a, b].map(|number| number.0.to_bits());
-        Self(f32::from_bits(chosen::add_product(sum, a, b)))
+        Self(f32::from_bits(chosen::add_product(|| sum, a, b)))
+    }
+
+    /// y += self other. Where the product is a call of its own, y is read after it and need not be kept meanwhile.
+    #[inline(always)]
+    pub fn product_onto(self, other: Self, y: &mut f32) {
+        let [a, b] = [self, other].map(|number| number.0.to_bits());
+        *y = f32::from_bits(chosen::add_product(|| y.to_bits(), a, b));
     }
 }
 
@@ -113,8 +120,13 @@ pub fn mul(a: u32, b: u32) -> u32 {
 }
 
 /// The bits of sum + a b, by the bits of the three.
+#[inline(always)]
+pub fn add_product(sum: impl FnOnce() -> u32, a: u32, b: u32) -> u32 {
+    add_product_now(sum(), a, b)
+}
+
 #[inline(never)]
-pub fn add_product(sum: u32, a: u32, b: u32) -> u32 {
+fn add_product_now(sum: u32, a: u32, b: u32) -> u32 {
     match product_of(a, b) {
         Some(product) => sum_of(sum, product),
         None => add_product_rare(sum, a, b),

@@ -8,7 +8,7 @@ use tinpail::math::soft::Soft;
 
 board::entry!(run);
 
-const CASES: usize = 300_000;
+const CASES: usize = 100_000;
 const SIGN: u32 = 1 << 31;
 const FRACTION: u32 = (1 << 23) - 1;
 

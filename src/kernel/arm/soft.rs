@@ -148,8 +148,9 @@ pub extern "C" fn add(a: u32, b: u32) -> u32 {
 
 /// The bits of sum + a b.
 #[inline(always)]
-pub fn add_product(sum: u32, a: u32, b: u32) -> u32 {
-    add(mul(a, b), sum)
+pub fn add_product(sum: impl FnOnce() -> u32, a: u32, b: u32) -> u32 {
+    let product = mul(a, b);
+    add(product, sum())
 }
 
 /// The bits of a b.

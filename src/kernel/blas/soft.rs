@@ -134,7 +134,7 @@ pub fn axpy<P: MulAdd>(a: f32, x: &[f32], y: &mut [f32]) {
     let (Some(x), Some(y)) = (x.get(..len), y.get_mut(..len)) else {
         return;
     };
-    let more = |(y, x): (&mut f32, &f32)| *y = Soft(*y).plus(Soft(a), Soft(*x)).0;
+    let more = |(y, x): (&mut f32, &f32)| Soft(a).product_onto(Soft(*x), y);
     let ((x, x_last), (y, y_last)) = (x.as_chunks::<4>(), y.as_chunks_mut::<4>());
     for (y, x) in y.iter_mut().zip(x) {
         y.iter_mut().zip(x).for_each(more);
@@ -277,7 +277,7 @@ fn plain_row(rates: Rates, s: f32, x: &[f32], w: &mut [f32]) -> bool {
     let down = -Soft(rates.lr);
     let mut ok = true;
     for (w, x) in w.iter_mut().zip(x) {
-        *w = Soft(*w).plus(down, Soft(s) * Soft(*x)).0;
+        down.product_onto(Soft(s) * Soft(*x), w);
         ok &= finite(*w);
     }
     ok

@@ -247,7 +247,13 @@ fn soft_float(symbols: &Symbols, window: &Window) -> SoftFloat {
     ];
     // src/math/soft.rs and src/kernel/arm/soft.rs, as symbols are mangled.
     let ours = ["tinpail4math4soft", "kernel3arm3add", "kernel3arm3mul"];
-    let our_entries = ["4soft3add", "4soft3mul", "kernel3arm3add", "kernel3arm3mul"];
+    let our_entries = [
+        "4soft3add",
+        "4soft3mul",
+        "4soft15add_product_now",
+        "kernel3arm3add",
+        "kernel3arm3mul",
+    ];
     let mut sum = SoftFloat::default();
     for (name, range) in &symbols.0 {
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
