@@ -6,7 +6,7 @@ use tinpail::metric::{Accuracy, Average, F1, Mcc, Metric};
 use tinpail::optim::Sgd;
 use tinpail::plan::ParamKind;
 use tinpail::{Batch, Registry, Tensor};
-use tinpail_plan::{Optimizer, Train};
+use tinpail_plan::{Optimizer, ProductsKind, Train};
 
 use super::oracle::{Step, assert_close, scenario};
 use super::session::{
@@ -51,7 +51,7 @@ impl Metrics {
     }
 }
 
-fn run(train: Train) {
+fn run(train: Train, products: ProductsKind) {
     let scenario = scenario("d_conv_bn");
     let sym_gen = sym_gen(&scenario, |net, key| {
         net.data("data", [0, 2, key]).label("softmax_label", [0])
@@ -61,6 +61,7 @@ fn run(train: Train) {
         .inputs_need_grad(true)
         .optimizer(Optimizer::Sgd { momentum: true })
         .train(train)
+        .products(products)
         .plan()
         .expect("a plan");
     let blob = blob_with_aux(&plan, &scenario.params_init, &scenario.aux_init);
@@ -151,10 +152,16 @@ fn run(train: Train) {
 
 #[test]
 fn fused_update_gives_mxnets_numbers() {
-    run(Train::Fused);
+    run(Train::Fused, ProductsKind::Separate);
 }
 
 #[test]
 fn held_gradients_are_mxnets() {
-    run(Train::Held);
+    run(Train::Held, ProductsKind::Separate);
+}
+
+#[cfg(feature = "fma")]
+#[test]
+fn fused_products_give_mxnets_numbers() {
+    run(Train::Held, ProductsKind::Fused);
 }

@@ -3,12 +3,12 @@
 
 use tinpail::optim::Sgd;
 use tinpail::{Batch, Registry, Tensor};
-use tinpail_plan::{Optimizer, Train};
+use tinpail_plan::{Optimizer, ProductsKind, Train};
 
 use super::oracle::{assert_close, scenario};
 use super::session::{Module, assert_params, assert_params_file, blob, bucket, bucketing, sym_gen};
 
-fn run(train: Train) {
+fn run(train: Train, products: ProductsKind) {
     let scenario = scenario("c_gru_fixed");
     let sym_gen = sym_gen(&scenario, |net, key| {
         net.data("data", [0, key, 3]).label("softmax_label", [0])
@@ -19,6 +19,7 @@ fn run(train: Train) {
         .inputs_need_grad(true)
         .optimizer(Optimizer::Sgd { momentum: false })
         .train(train)
+        .products(products)
         .plan()
         .expect("a plan");
     let blob = blob(&plan, &scenario.params_init);
@@ -75,10 +76,16 @@ fn run(train: Train) {
 
 #[test]
 fn fused_update_gives_mxnets_numbers() {
-    run(Train::Fused);
+    run(Train::Fused, ProductsKind::Separate);
 }
 
 #[test]
 fn held_gradients_are_mxnets() {
-    run(Train::Held);
+    run(Train::Held, ProductsKind::Separate);
+}
+
+#[cfg(feature = "fma")]
+#[test]
+fn fused_products_give_mxnets_numbers() {
+    run(Train::Held, ProductsKind::Fused);
 }

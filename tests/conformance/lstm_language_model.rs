@@ -3,12 +3,12 @@
 
 use tinpail::optim::Sgd;
 use tinpail::{Batch, Registry, Tensor};
-use tinpail_plan::{GradReq, Optimizer, Train};
+use tinpail_plan::{GradReq, Optimizer, ProductsKind, Train};
 
 use super::oracle::{assert_close, scenario};
 use super::session::{Module, assert_params, assert_params_file, blob, bucket, bucketing, sym_gen};
 
-fn run(train: Train) {
+fn run(train: Train, products: ProductsKind) {
     let scenario = scenario("a_lstm_lm");
     let sym_gen = sym_gen(&scenario, |net, key| {
         net.data("data", [0, key]).label("softmax_label", [0, key])
@@ -17,6 +17,7 @@ fn run(train: Train) {
         .batch_size(2)
         .optimizer(Optimizer::Sgd { momentum: true })
         .train(train)
+        .products(products)
         .grad_req(GradReq::Write)
         .plan()
         .expect("a plan");
@@ -86,10 +87,16 @@ fn run(train: Train) {
 
 #[test]
 fn fused_update_gives_mxnets_numbers() {
-    run(Train::Fused);
+    run(Train::Fused, ProductsKind::Separate);
 }
 
 #[test]
 fn held_gradients_are_mxnets() {
-    run(Train::Held);
+    run(Train::Held, ProductsKind::Separate);
+}
+
+#[cfg(feature = "fma")]
+#[test]
+fn fused_products_give_mxnets_numbers() {
+    run(Train::Held, ProductsKind::Fused);
 }
