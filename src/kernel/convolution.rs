@@ -179,6 +179,7 @@ impl Convolution {
             let window = Window3 {
                 x,
                 w,
+                channels: self.channels,
                 plane: self.input_plane(),
                 width: self.width.input,
                 height: self.height.kernel,

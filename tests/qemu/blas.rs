@@ -374,6 +374,7 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         let window = Window3 {
             x: &io.a[..channels * rows * width],
             w: &io.b[..channels * height * 3],
+            channels,
             plane: rows * width,
             width,
             height,

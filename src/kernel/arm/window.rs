@@ -27,12 +27,13 @@ struct Tile {
 /// See [`window3`](crate::kernel::blas::portable::window3).
 #[inline(never)]
 pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
-    let Some(channels) = window.channels(y.len()) else {
+    if !window.fits(y.len()) {
         return;
-    };
+    }
     let Window3 {
         x,
         w,
+        channels,
         plane,
         width,
         height,
@@ -64,7 +65,7 @@ pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
             y: y.as_mut_ptr().wrapping_add(at),
             bias,
         };
-        // SAFETY: `channels` says that each row that is read lies in its plane and has `width` values, that w has three values for each
+        // SAFETY: `fits` says that each row that is read lies in its plane and has `width` values, that w has three values for each
         // row of the kernel and channel, and that y's eight lie in a row of outputs; neighbours outside of the row are not read.
         unsafe { tile.run::<P>() };
         if at == last {

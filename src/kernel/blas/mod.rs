@@ -243,6 +243,8 @@ pub struct Window3<'a> {
     pub x: &'a [f32],
     /// `[C, KH, 3]`
     pub w: &'a [f32],
+    /// C
+    pub channels: usize,
     /// Elements of a plane: H W.
     pub plane: usize,
     /// W
@@ -262,19 +264,26 @@ pub struct Window3<'a> {
 }
 
 impl Window3<'_> {
-    /// How many channels there are, if rows of `outputs` are what comes out, and all that is read lies in x and w.
+    /// Whether rows of `outputs` are what comes out, and all that is read lies in x and w.
     #[inline]
-    pub fn channels(&self, outputs: usize) -> Option<usize> {
+    pub fn fits(&self, outputs: usize) -> bool {
+        self.checked(outputs).unwrap_or(false)
+    }
+
+    /// `None` where a number is beyond what a `usize` holds.
+    #[inline]
+    fn checked(&self, outputs: usize) -> Option<bool> {
         let (skipped, rows) = self.taps;
-        let channel = self.height.checked_mul(3)?;
-        let channels = self.w.len().checked_div(channel)?;
+        let weights = self.height.checked_mul(3)?.checked_mul(self.channels)?;
         let last = rows.saturating_sub(1).checked_mul(self.dilate)?;
         let end = last.checked_add(self.first)?.checked_add(1)?;
-        let fits = self.pad <= 1
-            && outputs.checked_add(2)? == self.width.checked_add(2 * self.pad)?
-            && skipped.checked_add(rows)? <= self.height
-            && end.checked_mul(self.width)? <= self.plane
-            && channels.checked_mul(self.plane)? <= self.x.len();
-        fits.then_some(channels)
+        Some(
+            self.pad <= 1
+                && outputs.checked_add(2)? == self.width.checked_add(2 * self.pad)?
+                && skipped.checked_add(rows)? <= self.height
+                && end.checked_mul(self.width)? <= self.plane
+                && weights <= self.w.len()
+                && self.channels.checked_mul(self.plane)? <= self.x.len(),
+        )
     }
 }

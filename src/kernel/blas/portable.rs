@@ -441,12 +441,12 @@ pub fn all_finite(values: &[f32]) -> bool {
 /// A row of outputs: +0, then channel by channel and row by row of the kernel the products of its three weights, from left to
 /// right; then the bias. Inputs beyond the row's ends are left out.
 pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
-    let Some(channels) = window.channels(y.len()) else {
+    if !window.fits(y.len()) {
         return;
-    };
+    }
     let (skipped, rows_seen) = window.taps;
     y.fill(0.0);
-    let planes = rows(window.x, window.plane).take(channels);
+    let planes = rows(window.x, window.plane).take(window.channels);
     for (plane, w) in planes.zip(rows(window.w, window.height.saturating_mul(3))) {
         let mut at = window.first;
         for w in rows(w, 3).skip(skipped).take(rows_seen) {

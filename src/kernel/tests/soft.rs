@@ -169,6 +169,7 @@ proptest! {
         let window = Window3 {
             x: &floats(&mut v, channels * 5 * width),
             w: &floats(&mut v, channels * height * 3),
+            channels,
             plane: 5 * width,
             width,
             height,
