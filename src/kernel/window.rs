@@ -47,28 +47,29 @@ impl Axis {
         (first..end.min(self.output), input)
     }
 
-    /// The taps of output `o` that lie in the input, and the input under the first of them.
+    /// The taps of output `o` that lie in the input, and the input under the first of them. Sizes beyond an address space wrap around,
+    /// and whoever reads there checks.
     pub(super) fn taps_of(self, o: usize) -> (Range<usize>, usize) {
         // Counted from the start of the padding, as all places here.
-        let start = o.saturating_mul(self.stride);
+        let start = o.wrapping_mul(self.stride);
         // How many taps come before a place.
         let before = |place: usize| {
             let distance = place.saturating_sub(start);
             match self.dilate {
                 1 => distance,
                 dilate => {
-                    let up = distance.saturating_add(dilate.saturating_sub(1));
+                    let up = distance.wrapping_add(dilate).wrapping_sub(1);
                     up.checked_div(dilate).unwrap_or(0)
                 }
             }
         };
         let first = before(self.pad);
-        let after = before(self.pad.saturating_add(self.input)).min(self.kernel);
+        let after = before(self.pad.wrapping_add(self.input)).min(self.kernel);
         if first >= after {
             return (0..0, 0);
         }
-        let input = start.saturating_add(first.saturating_mul(self.dilate));
-        (first..after, input.saturating_sub(self.pad))
+        let input = start.wrapping_add(first.wrapping_mul(self.dilate));
+        (first..after, input.wrapping_sub(self.pad))
     }
 
     /// What the window of output `o` covers.

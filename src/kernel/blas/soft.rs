@@ -75,6 +75,10 @@ pub fn dot<P: MulAdd>(x: &[f32], w: &[f32], sum: f32) -> f32 {
 /// sum + x\[0\] w\[0\] + x\[1\] w\[1\] + ...
 #[inline(always)]
 fn more_products(x: &[f32], w: &[f32], sum: Soft) -> Soft {
+    let len = x.len().min(w.len());
+    let (Some(x), Some(w)) = (x.get(..len), w.get(..len)) else {
+        return sum;
+    };
     let more = |sum: Soft, (x, w): (&f32, &f32)| sum.plus(Soft(*x), Soft(*w));
     let ((x, x_last), (w, w_last)) = (x.as_chunks::<4>(), w.as_chunks::<4>());
     let sum = x

@@ -92,6 +92,14 @@ proptest! {
         same([y],
             |[y]| soft::add_rows(o, w, y),
             |[y]| portable::add_rows(o, w, y));
+
+        // As far as both go.
+        let (left, right) = (floats(&mut v, k), floats(&mut v, o));
+        same([], |[]| bits(&[soft::dot::<Separate>(&left, &right, b.first().copied().unwrap_or(0.5))]),
+            |[]| bits(&[portable::dot::<Separate>(&left, &right, b.first().copied().unwrap_or(0.5))]));
+        same([right],
+            |[y]| soft::axpy::<Separate>(factors[0], &left, y),
+            |[y]| portable::axpy::<Separate>(factors[0], &left, y));
     }
 
     #[test]
