@@ -278,7 +278,10 @@ fn core_table(page: &mut String, core: &str, rows: &[&Row]) {
 
 fn soft_share(row: &Row) -> impl Fn(SoftFloat) -> String {
     let instructions = row.instructions;
-    move |soft| format!("{:.3} x", instructions as f64 / soft.instructions as f64)
+    move |soft| match soft.instructions {
+        0 => String::new(),
+        arithmetic => format!("{:.3} x", instructions as f64 / arithmetic as f64),
+    }
 }
 
 /// The boards' compiler, as it names itself.
