@@ -1,4 +1,5 @@
-//! Tells the kernels whether a RISC-V has an FPU: the compiler knows the feature `f` of its targets and shows it to nobody.
+//! Tells the kernels whether a RISC-V has an FPU: the compiler knows the feature `f` of its targets and shows it to nobody. And whether
+//! they are for the vector unit of a Cortex-M55 (MVE): where the recipe `ftz` is compiled for Armv8-M with an FPU.
 
 use std::env;
 
@@ -14,7 +15,12 @@ fn has_f(target: &str) -> bool {
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(riscv_f)");
-    if env::var("TARGET").is_ok_and(|target| has_f(&target)) {
+    println!("cargo::rustc-check-cfg=cfg(mve)");
+    let target = env::var("TARGET").unwrap_or_default();
+    if has_f(&target) {
         println!("cargo::rustc-cfg=riscv_f");
+    }
+    if target == "thumbv8m.main-none-eabihf" && env::var_os("CARGO_FEATURE_FTZ").is_some() {
+        println!("cargo::rustc-cfg=mve");
     }
 }

@@ -14,7 +14,7 @@ pub enum BindError {
     /// The arena has fewer elements than the plan needs.
     #[error("the plan needs an arena of {needed} elements, this one has {found}")]
     Arena { needed: usize, found: usize },
-    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`) or products (`exact` or `fma`), or for another
+    /// The plan was made for functions that this build lacks (feature `libm` or `micromath`) or products (`exact`, `fma` or `ftz`), or for another
     /// version of the recipe.
     #[error(
         "the plan was made for another version of the recipe, or for functions or products that this build lacks"

@@ -30,6 +30,7 @@
 //! | `micromath` | the same from micromath: smaller, with the errors stated in [`math`] |
 //! | `exact` (default) | products and sums rounded apart: the recipe of that name, see [`recipe`] |
 //! | `fma` | products and sums rounded once: for plans that were made for it |
+//! | `ftz` | the same on the vector unit of a Cortex-M55, which takes subnormals for zeros; on `thumbv8m.main-none-eabihf` for that core alone |
 //! | `defmt` | `defmt::Format` on errors and small types |
 //! | `alloc` | owned results |
 //! | `std` | what host tools need |

@@ -1,14 +1,20 @@
 //! How a product joins a sum: the one place that says it.
 //!
-//! With one of the two features, [`Products`] has one variant and choosing costs nothing; with both, the plan's recipe chooses. The
+//! With one of the three features, [`Products`] has one variant and choosing costs nothing; with more, the plan's recipe chooses. The
 //! feature `exact` rounds the product and then the sum; `fma` rounds once, by the target's instruction (Arm with an FPU, RISC-V
-//! with F) or by libm's `fmaf`, which give the same bits.
+//! with F) or by libm's `fmaf`, which give the same bits; `ftz` rounds once as the vector unit of a Cortex-M55 does, which takes
+//! subnormals for zeros, by its instruction or by [`flushed::fmaf`].
 
-#[cfg(not(any(feature = "exact", feature = "fma")))]
+#[cfg(not(any(feature = "exact", feature = "fma", feature = "ftz")))]
 compile_error!(
-    "tinpail needs to know how products are added: enable the feature `exact` (the default) or `fma`"
+    "tinpail needs to know how products are added: enable the feature `exact` (the default), `fma` or `ftz`"
 );
 
+#[cfg(feature = "ftz")]
+pub mod flushed;
+
+#[cfg(all(feature = "ftz", not(mve)))]
+use self::flushed::fmaf as fmaf_flushed;
 #[cfg(all(
     feature = "fma",
     target_arch = "arm",
@@ -16,6 +22,8 @@ compile_error!(
     target_os = "none"
 ))]
 use crate::kernel::arm::fmaf;
+#[cfg(mve)]
+use crate::kernel::arm::mve::fmaf_flushed;
 #[cfg(all(feature = "fma", riscv_f))]
 use crate::kernel::riscv::fmaf;
 #[cfg(all(
@@ -38,6 +46,10 @@ pub enum Products {
     #[cfg(feature = "fma")]
     #[cfg_attr(not(feature = "exact"), default)]
     Fused,
+    /// [`Flushed`]
+    #[cfg(feature = "ftz")]
+    #[cfg_attr(not(any(feature = "exact", feature = "fma")), default)]
+    Flushed,
 }
 
 impl Products {
@@ -87,6 +99,21 @@ impl MulAdd for Fused {
     }
 }
 
+/// One rounding, and zeros in place of subnormals: see [`flushed::fmaf`].
+#[cfg(feature = "ftz")]
+#[derive(Clone, Copy, Debug)]
+pub enum Flushed {}
+
+#[cfg(feature = "ftz")]
+impl MulAdd for Flushed {
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, sum: f32) -> f32 {
+        fmaf_flushed(a, b, sum)
+    }
+}
+
 /// `by!(products, P => f::<P>(..))`: the expression, with P the type of the products.
 macro_rules! by {
     ($products:expr, $type:ident => $value:expr) => {
@@ -99,6 +126,11 @@ macro_rules! by {
             #[cfg(feature = "fma")]
             $crate::products::Products::Fused => {
                 type $type = $crate::products::Fused;
+                $value
+            }
+            #[cfg(feature = "ftz")]
+            $crate::products::Products::Flushed => {
+                type $type = $crate::products::Flushed;
                 $value
             }
         }

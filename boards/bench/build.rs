@@ -219,6 +219,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fc = || inference(|| product(1, 640, 128));
     files.work("fc", fc(), None)?;
     files.work("fc_fma", fc().products(ProductsKind::Fused), None)?;
+    files.work("fc_ftz", fc().products(ProductsKind::Flushed), None)?;
     files.work("product", inference(|| product(16, 640, 16)), None)?;
     files.work("conv", inference(|| convolution(false)), None)?;
     files.work("depthwise", inference(|| convolution(true)), None)?;
@@ -230,6 +231,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     files.both("lstm", lstm, None)?;
     files.work("lstm_fma", lstm().products(ProductsKind::Fused), None)?;
+    files.work("lstm_ftz", lstm().products(ProductsKind::Flushed), None)?;
     files.work("lstm_f16", lstm().saved_activations(Saved::F16), None)?;
 
     println!("cargo::rerun-if-changed=../speaker/model");

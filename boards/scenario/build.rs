@@ -1,5 +1,5 @@
 //! Plans scenario c from MXNet's symbol.json and turns its steps into statics; and plans another network, which the
-//! boards load over the kernels of the first, one that saves its activations in f16, and one by the recipe `fma`.
+//! boards load over the kernels of the first, one that saves its activations in f16, and one each by the recipes `fma` and `ftz`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -69,7 +69,7 @@ fn wider(steps: u32) -> Result<Net, tinpail_plan::Error> {
         .label("softmax_label", [0]))
 }
 
-/// A layer of each mode, one over the other, for a build that saves its activations in f16 and for one by the recipe `fma`.
+/// A layer of each mode, one over the other, for a build that saves its activations in f16 and for those by the recipes `fma` and `ftz`.
 fn layers(steps: u32) -> Result<Net, tinpail_plan::Error> {
     let mut s = Symbols::new();
     let (mut y, label) = (s.variable("data"), s.variable("softmax_label"));
@@ -236,6 +236,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         &out,
         "fused",
         Bucketing::new(layers).products(ProductsKind::Fused),
+    )?;
+    write_layers(
+        &out,
+        "flushed",
+        Bucketing::new(layers).products(ProductsKind::Flushed),
     )?;
     Ok(())
 }

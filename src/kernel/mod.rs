@@ -7,7 +7,7 @@
 //! The order of every sum is part of the contract: one sequential sum per output, from +0, in the
 //! order that the file's head gives, by separate multiplications and additions. Several outputs at a time are fine,
 //! as each has its own accumulator. In the recipe `fma` the sums of dense layers, convolutions and recurrent layers take each product and
-//! addition with one rounding ([`Products`](crate::products::Products)), in the same order.
+//! addition with one rounding ([`Products`](crate::products::Products)), in the same order; in `ftz` with zeros in place of subnormals besides.
 
 pub mod activation;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]

@@ -81,4 +81,9 @@ fn a_plan_that_contradicts_itself_is_refused() {
         let plan = broken(&|plan| plan.recipe.products = tinpail::recipe::ProductsKind::Fused);
         refused(&plan, len, blob.bytes(), BindError::Recipe);
     }
+    #[cfg(not(feature = "ftz"))]
+    {
+        let plan = broken(&|plan| plan.recipe.products = tinpail::recipe::ProductsKind::Flushed);
+        refused(&plan, len, blob.bytes(), BindError::Recipe);
+    }
 }

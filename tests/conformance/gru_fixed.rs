@@ -89,3 +89,9 @@ fn held_gradients_are_mxnets() {
 fn fused_products_give_mxnets_numbers() {
     run(Train::Held, ProductsKind::Fused);
 }
+
+#[cfg(feature = "ftz")]
+#[test]
+fn flushed_products_give_mxnets_numbers() {
+    run(Train::Held, ProductsKind::Flushed);
+}

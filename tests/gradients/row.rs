@@ -12,11 +12,13 @@ pub struct Row {
     pub fixed: Vec<&'static str>,
 }
 
-/// The recipes that this build has. (The command enables `fma`, so a test of the workspace has both.)
+/// The recipes that this build has. (The command enables `fma` and `ftz`, so a test of the workspace has all.)
 pub const RECIPES: &[ProductsKind] = &[
     ProductsKind::Separate,
     #[cfg(feature = "fma")]
     ProductsKind::Fused,
+    #[cfg(feature = "ftz")]
+    ProductsKind::Flushed,
 ];
 
 /// How a row is planned.

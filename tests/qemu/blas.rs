@@ -7,12 +7,14 @@ use board::println;
 use static_cell::ConstStaticCell;
 use tinpail::kernel::blas::{self, Matrix, Outer, Rates, Tile, Window3, portable};
 use tinpail::math::{Math, own};
-use tinpail::products::{Fused, MulAdd, Products, Separate};
+use tinpail::products::{Flushed, Fused, MulAdd, Products, Separate};
 
-board::entry!(run);
+board::entry!(run, uncounted);
 
 const CASES: usize = 400;
 const LEN: usize = 768;
+/// The recipe where it matters: with operands and sums that are subnormal as often as not.
+const SMALL: &str = ", ftz, small";
 
 type Buffer = [f32; LEN];
 
@@ -34,12 +36,16 @@ static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
 });
 
 /// SplitMix64.
-struct Random(u64);
+struct Random {
+    state: u64,
+    /// Whether values are such that products lie around the smallest normal number.
+    small: bool,
+}
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -56,6 +62,15 @@ impl Random {
     /// In -1 .. 1; now and then a zero of either sign, something subnormal or something huge.
     fn value(&mut self) -> f32 {
         let value = (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+        if self.small {
+            return match self.below(256) {
+                0 => f32::INFINITY,
+                1..32 => value,
+                32..64 => value * 1e-30,
+                64..128 => value * 3e-38,
+                _ => value * 3e-19,
+            };
+        }
         match self.below(64) {
             0 => 0.0,
             1 => -0.0,
@@ -100,7 +115,10 @@ impl Check {
 
 fn check(name: &str, recipe: &str, buffers: &mut Buffers, case: impl Fn(&mut Check, &mut Buffers)) {
     let mut check = Check {
-        random: Random(name.len() as u64),
+        random: Random {
+            state: name.len() as u64,
+            small: recipe == SMALL,
+        },
         bits: 0x811c_9dc5,
         different: 0,
     };
@@ -128,6 +146,8 @@ fn run() {
     let buffers = BUFFERS.take();
     sums_of_products::<Separate>(Products::Separate, "", buffers);
     sums_of_products::<Fused>(Products::Fused, ", fma", buffers);
+    sums_of_products::<Flushed>(Products::Flushed, ", ftz", buffers);
+    sums_of_products::<Flushed>(Products::Flushed, SMALL, buffers);
 
     check("copy", "", buffers, |check, io| {
         let (from, to) = (check.random.below(40), check.random.below(40));

@@ -10,6 +10,7 @@
 //! | `product` | 16 rows of 640 inputs, 16 outputs, no bias |
 //! | `lstm` | LSTM 16-32, 20 steps, then dense 10 and softmax: a training step with momentum |
 //! | `fc_fma`, `lstm_fma` | `fc` and `lstm` by the recipe `fma`, with that feature alone |
+//! | `fc_ftz`, `lstm_ftz` | the same by the recipe `ftz`, for a Cortex-M55 |
 //! | `lstm_f16` | the same step with saved activations in f16 |
 //! | `switch` | the demo's network in four buckets: `switch_bucket` |
 //! | `gru`, `gru_training` | the demo's network at 29 steps: inference, a training step with momentum |

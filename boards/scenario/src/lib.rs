@@ -51,6 +51,20 @@ pub mod fused {
     }
 }
 
+/// The same layers by the recipe `ftz`.
+#[cfg(feature = "ftz")]
+pub mod flushed {
+    pub use crate::second::run;
+
+    include!(concat!(env!("OUT_DIR"), "/flushed.rs"));
+    include!(concat!(env!("OUT_DIR"), "/flushed_expected.rs"));
+
+    /// The parameters.
+    pub fn blob() -> &'static [u8] {
+        tinpail::include_blob!(concat!(env!("OUT_DIR"), "/flushed.blob"))
+    }
+}
+
 mod second;
 
 /// One step and what MXNet printed for it. Floats are bits, so that statics need no conversion.

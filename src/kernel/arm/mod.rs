@@ -16,6 +16,8 @@ mod fma;
 mod gates;
 mod gemm;
 mod gemv;
+#[cfg(mve)]
+pub mod mve;
 mod outer;
 mod outer_sum;
 mod rows;

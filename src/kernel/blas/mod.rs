@@ -4,7 +4,8 @@
 //!
 //! Every function exists up to three times: [`portable`], in Rust; [`soft`], in Rust for cores without an FPU; and on Arm cores with an FPU
 //! `kernel::arm`, in assembly. All compute the same bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the
-//! functions here are those of the target. Sums of products exist once for each way in which [`Products`] join sums.
+//! functions here are those of the target. Sums of products exist once for each way in which [`Products`] join sums; those of the recipe
+//! `ftz` are `kernel::arm::mve` on a Cortex-M55, in assembly, and [`portable`] everywhere else.
 //!
 //! K inputs, O outputs, R rows. A matrix is given with the distance of its rows where that is not its width. As all kernels they are
 //! total: with slices that are too short they do nothing, or less.
@@ -33,7 +34,29 @@ pub use chosen::{
     outer_plain, sgd_momentum, sgd_plain,
 };
 
-use crate::products::{Products, by};
+#[cfg(all(feature = "ftz", not(mve)))]
+use crate::products::Flushed;
+#[cfg(feature = "fma")]
+use crate::products::Fused;
+use crate::products::Products;
+#[cfg(feature = "exact")]
+use crate::products::Separate;
+
+/// The target's version of a function for the products: the vector unit of a Cortex-M55 and its simulation are for flushed ones alone.
+macro_rules! version {
+    ($products:expr, $name:ident($($argument:expr),*)) => {
+        match $products {
+            #[cfg(feature = "exact")]
+            Products::Separate => chosen::$name::<Separate>($($argument),*),
+            #[cfg(feature = "fma")]
+            Products::Fused => chosen::$name::<Fused>($($argument),*),
+            #[cfg(mve)]
+            Products::Flushed => super::arm::mve::$name($($argument),*),
+            #[cfg(all(feature = "ftz", not(mve)))]
+            Products::Flushed => portable::$name::<Flushed>($($argument),*),
+        }
+    };
+}
 
 /// See [`portable::gemv`].
 #[inline(always)]
@@ -46,7 +69,7 @@ pub fn gemv(
     y: &mut [f32], // [O]
     add: bool,
 ) {
-    by!(products, P => chosen::gemv::<P>(inputs, x, w, b, y, add));
+    version!(products, gemv(inputs, x, w, b, y, add));
 }
 
 /// See [`portable::gemm`].
@@ -60,7 +83,7 @@ pub fn gemm(
     y: &mut [f32], // [R, O], strided
     stride: usize,
 ) {
-    by!(products, P => chosen::gemm::<P>(inputs, outputs, x, w, b, y, stride));
+    version!(products, gemm(inputs, outputs, x, w, b, y, stride));
 }
 
 /// See [`portable::gemv_transposed`].
@@ -71,25 +94,25 @@ pub fn gemv_transposed(
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
 ) {
-    by!(products, P => chosen::gemv_transposed::<P>(factors, w, y));
+    version!(products, gemv_transposed(factors, w, y));
 }
 
 /// See [`portable::axpy`].
 #[inline(always)]
 pub fn axpy(products: Products, a: f32, x: &[f32], y: &mut [f32]) {
-    by!(products, P => chosen::axpy::<P>(a, x, y));
+    version!(products, axpy(a, x, y));
 }
 
 /// See [`portable::dot`].
 #[inline(always)]
 pub fn dot(products: Products, x: &[f32], w: &[f32], sum: f32) -> f32 {
-    by!(products, P => chosen::dot::<P>(x, w, sum))
+    version!(products, dot(x, w, sum))
 }
 
 /// See [`portable::outer_sum`].
 #[inline(always)]
 pub fn outer_sum(outer: Outer<'_>, sum: &mut [f32], stride: usize, width: usize, add: bool) {
-    by!(outer.products, P => chosen::outer_sum::<P>(outer, sum, stride, width, add));
+    version!(outer.products, outer_sum(outer, sum, stride, width, add));
 }
 
 /// See [`portable::outer_sum_momentum`].
@@ -101,13 +124,16 @@ pub fn outer_sum_momentum(
     w: &mut [f32], // [O, K]
     m: &mut [f32], // [O, K]
 ) -> bool {
-    by!(outer.products, P => chosen::outer_sum_momentum::<P>(rates, outer, width, w, m))
+    version!(
+        outer.products,
+        outer_sum_momentum(rates, outer, width, w, m)
+    )
 }
 
 /// See [`portable::window3`].
 #[inline(always)]
 pub fn window3(products: Products, window: Window3<'_>, y: &mut [f32]) {
-    by!(products, P => chosen::window3::<P>(window, y));
+    version!(products, window3(window, y));
 }
 
 /// Rows of a matrix, `stride` elements apart.
@@ -173,9 +199,14 @@ impl Outer<'_> {
         part
     }
 
-    /// The rows of delta and x, inputs of `width` values, where there is one of each.
+    /// The rows of delta and x, inputs of `width` values, where there is one of each and the sum is their product as the FPU rounds it. (The
+    /// vector unit's may be zero where the FPU's is subnormal.)
     #[inline]
     pub fn single(&self, width: usize) -> Option<[&[f32]; 2]> {
+        #[cfg(feature = "ftz")]
+        if self.products == Products::Flushed {
+            return None;
+        }
         let x = match (self.x_rows, self.more_rows) {
             (1, 0) => self.x,
             (0, 1) => self.more,

@@ -282,6 +282,20 @@ pub fn outer_sum_momentum<P: MulAdd>(
     w: &mut [f32], // [O, K]
     m: &mut [f32], // [O, K]
 ) -> bool {
+    by_tiles(outer, width, w, m, |part, tile, g, w, m| {
+        outer_sum::<P>(part, g, tile.g_stride, tile.width, false);
+        sgd_momentum(rates, tile, w, g, m)
+    })
+}
+
+/// [`outer_sum_momentum`] by a step that forms a tile of the sum in a buffer and moves the weights, which begin where the tile does.
+pub fn by_tiles(
+    outer: Outer<'_>,
+    width: usize,
+    w: &mut [f32], // [O, K]
+    m: &mut [f32], // [O, K]
+    mut step: impl FnMut(Outer<'_>, Tile, &mut [f32], &mut [f32], &mut [f32]) -> bool,
+) -> bool {
     if !outer.fits(w.len().min(m.len()), width, width) {
         return true;
     }
@@ -298,10 +312,9 @@ pub fn outer_sum_momentum<P: MulAdd>(
                 stride: width,
                 g_stride: COLUMNS,
             };
-            outer_sum::<P>(part, &mut g, COLUMNS, tile.width, false);
             let at = o.saturating_mul(width).saturating_add(k);
             if let (Some(w), Some(m)) = (w.get_mut(at..), m.get_mut(at..)) {
-                ok &= sgd_momentum(rates, tile, w, &g, m);
+                ok &= step(part, tile, &mut g, w, m);
             }
             k = k.saturating_add(COLUMNS);
         }
@@ -441,6 +454,16 @@ pub fn all_finite(values: &[f32]) -> bool {
 /// A row of outputs: +0, then channel by channel and row by row of the kernel the products of its three weights, from left to
 /// right; then the bias. Inputs beyond the row's ends are left out.
 pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
+    window3_by(window, y, axpy::<P>, P::FUSED);
+}
+
+/// [`window3`] by a version of [`axpy`].
+pub fn window3_by(
+    window: Window3<'_>,
+    y: &mut [f32],
+    axpy: impl Fn(f32, &[f32], &mut [f32]),
+    fused: bool,
+) {
     if !window.fits(y.len()) {
         return;
     }
@@ -461,14 +484,14 @@ pub fn window3<P: MulAdd>(window: Window3<'_>, y: &mut [f32]) {
                     Some(from) => (x.get(from..).unwrap_or(&[]), &mut *y),
                     None => (x, y.get_mut(1..).unwrap_or(&mut [])),
                 };
-                axpy::<P>(*w, x, y);
+                axpy(*w, x, y);
             }
             at = at.saturating_add(window.dilate);
         }
     }
     for y in y {
         // A fused sum may be -0, and a version that multiplies the padding's zeros has +0 then.
-        let sum = if P::FUSED { *y + 0.0 } else { *y };
+        let sum = if fused { *y + 0.0 } else { *y };
         *y = sum + window.bias;
     }
 }

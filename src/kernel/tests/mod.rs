@@ -5,6 +5,8 @@
 
 mod dense;
 mod embedding;
+#[cfg(feature = "ftz")]
+mod flushed;
 mod half;
 mod loss;
 mod recurrent;
@@ -68,15 +70,19 @@ const PRODUCTS: &[Products] = &[
     Products::Separate,
     #[cfg(feature = "fma")]
     Products::Fused,
+    #[cfg(feature = "ftz")]
+    Products::Flushed,
 ];
 
-/// `sum` + a b; rounded once by std.
+/// `sum` + a b; rounded once by std, or by integers.
 fn mul_add(products: Products, a: f32, b: f32, sum: f32) -> f32 {
     match products {
         #[cfg(feature = "exact")]
         Products::Separate => sum + a * b,
         #[cfg(feature = "fma")]
         Products::Fused => a.mul_add(b, sum),
+        #[cfg(feature = "ftz")]
+        Products::Flushed => flushed::by_integers(a, b, sum),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// Every file of the crate that may have it.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "kernel/arm/axpy.rs",
     "kernel/arm/cells.rs",
     "kernel/arm/copy.rs",
@@ -14,6 +14,7 @@ const FILES: [&str; 15] = [
     "kernel/arm/gates.rs",
     "kernel/arm/gemm.rs",
     "kernel/arm/gemv.rs",
+    "kernel/arm/mve.rs",
     "kernel/arm/outer.rs",
     "kernel/arm/outer_sum.rs",
     "kernel/arm/rows.rs",

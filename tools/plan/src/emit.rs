@@ -432,6 +432,7 @@ fn statics(plan: &PlanBuf) -> String {
     let products = match plan.recipe.products {
         ProductsKind::Separate => "Separate",
         ProductsKind::Fused => "Fused",
+        ProductsKind::Flushed => "Flushed",
     };
     let _ = write!(
         out,

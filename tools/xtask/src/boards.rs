@@ -45,11 +45,19 @@ pub const CORTEX_M0: Board = Board {
     defmt: false,
 };
 
+/// The vector unit of a Cortex-M55. It has the firmware tests that are about products.
+pub const CORTEX_M55: Board = Board {
+    name: "qemu-cortex-m55",
+    machine: "mps3-an547",
+    targets: &["thumbv8m.main-none-eabihf"],
+    defmt: false,
+};
+
 /// Every target that a board is built for.
 pub fn targets() -> Vec<&'static str> {
     BOARDS
         .iter()
-        .chain([&CORTEX_M0])
+        .chain([&CORTEX_M0, &CORTEX_M55])
         .flat_map(|board| board.targets)
         .copied()
         .collect()

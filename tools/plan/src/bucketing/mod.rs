@@ -356,8 +356,8 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
         self
     }
 
-    /// How products join sums: the recipe `exact`, or `fma` for cores that add a product in one instruction. The firmware needs tinpail's
-    /// feature of that name ([`tinpail::recipe`] has what differs).
+    /// How products join sums: the recipe `exact`, `fma` for cores that add a product in one instruction, or `ftz` for the vector unit of a
+    /// Cortex-M55, which takes subnormals for zeros. The firmware needs tinpail's feature of that name ([`tinpail::recipe`] has what differs).
     pub fn products(mut self, products: ProductsKind) -> Self {
         self.products = products;
         self

@@ -14,6 +14,8 @@ pub struct Core {
     pub is_priced: bool,
     /// Whether floats are computed by functions.
     pub is_soft: bool,
+    /// Whether there is a vector unit of floats.
+    pub has_mve: bool,
 }
 
 pub const CORES: [Core; 7] = [
@@ -26,6 +28,7 @@ pub const CORES: [Core; 7] = [
         machine: "mps2-an386",
         is_priced: true,
         is_soft: false,
+        has_mve: false,
     },
     Core {
         name: "cortex-m7",
@@ -36,6 +39,7 @@ pub const CORES: [Core; 7] = [
         machine: "mps2-an500",
         is_priced: false,
         is_soft: false,
+        has_mve: false,
     },
     Core {
         name: "cortex-m33",
@@ -46,6 +50,7 @@ pub const CORES: [Core; 7] = [
         machine: "mps2-an505",
         is_priced: false,
         is_soft: false,
+        has_mve: false,
     },
     Core {
         name: "cortex-m55",
@@ -56,6 +61,7 @@ pub const CORES: [Core; 7] = [
         machine: "mps3-an547",
         is_priced: false,
         is_soft: false,
+        has_mve: true,
     },
     // QEMU has no board with an M0+ that is large enough; a Cortex-M3 runs the same code.
     Core {
@@ -67,6 +73,7 @@ pub const CORES: [Core; 7] = [
         machine: "mps2-an385",
         is_priced: false,
         is_soft: true,
+        has_mve: false,
     },
     Core {
         name: "riscv32imafc",
@@ -77,6 +84,7 @@ pub const CORES: [Core; 7] = [
         machine: "virt",
         is_priced: false,
         is_soft: false,
+        has_mve: false,
     },
     Core {
         name: "riscv32imac",
@@ -87,6 +95,7 @@ pub const CORES: [Core; 7] = [
         machine: "virt",
         is_priced: false,
         is_soft: true,
+        has_mve: false,
     },
 ];
 
@@ -116,9 +125,13 @@ impl Work {
         self.kind == Kind::Ours
     }
 
-    /// Whether the core has it: without an FPU a fused product is a long function.
+    /// Whether the core has it: without an FPU a fused product is a long function, and without a vector unit a flushed one.
     pub fn is_for(&self, core: &Core) -> bool {
-        self.recipe == EXACT || !core.is_soft
+        match self.recipe {
+            EXACT => true,
+            FTZ => core.has_mve,
+            _ => !core.is_soft,
+        }
     }
 }
 
@@ -153,7 +166,16 @@ const fn fused(work: Work) -> Work {
     }
 }
 
+/// The same work by the recipe `ftz`.
+const fn flushed(work: Work) -> Work {
+    Work {
+        recipe: FTZ,
+        ..work
+    }
+}
+
 const EXACT: &str = "exact";
+const FTZ: &str = "ftz";
 
 const MLP: &str = "MLP 64-32-10";
 const LSTM: &str = "LSTM 16-32-10, T = 20";
@@ -174,6 +196,8 @@ const SGD: &str = "training, SGD";
 const MOMENTUM_F16: &str = "training, momentum, f16 activations";
 const INFERENCE_FMA: &str = "inference, fma";
 const MOMENTUM_FMA: &str = "training, momentum, fma";
+const INFERENCE_FTZ: &str = "inference, ftz";
+const MOMENTUM_FTZ: &str = "training, momentum, ftz";
 const SWITCH: &str = "switch_bucket";
 
 const MLP_MACS: u64 = 64 * 32 + 32 * 10;
@@ -189,7 +213,7 @@ const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 30] = [
+pub const WORKS: [Work; 32] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
     work(
         "mlp_momentum_specialised",
@@ -240,8 +264,16 @@ pub const WORKS: [Work; 30] = [
         "tinpail",
         LSTM_TRAINING_MACS,
     )),
+    flushed(work(
+        "lstm_ftz",
+        LSTM,
+        MOMENTUM_FTZ,
+        "tinpail",
+        LSTM_TRAINING_MACS,
+    )),
     work("fc", FC, INFERENCE, "tinpail", FC_MACS),
     fused(work("fc_fma", FC, INFERENCE_FMA, "tinpail", FC_MACS)),
+    flushed(work("fc_ftz", FC, INFERENCE_FTZ, "tinpail", FC_MACS)),
     work("naive_fc", FC, INFERENCE, "naive loops", FC_MACS),
     work("embedded_nn_fc", FC, INFERENCE, "embedded-nn", FC_MACS),
     work("product", PRODUCT, INFERENCE, "tinpail", PRODUCT_MACS),

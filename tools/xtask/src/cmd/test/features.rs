@@ -3,18 +3,19 @@
 use super::Count;
 use crate::{process, project::Project, ui};
 
-/// Every set has functions from somewhere, libm or micromath, and a way of adding products, exact or fma.
-const SETS: [&str; 10] = [
+/// Every set has functions from somewhere, libm or micromath, and a way of adding products, exact, fma or ftz.
+const SETS: [&str; 11] = [
     "exact,libm",
     "fma,libm",
     "exact,fma,libm",
+    "ftz,libm",
     "exact,micromath",
     "exact,libm,micromath",
     "exact,libm,defmt",
     "exact,libm,alloc",
     "exact,libm,std",
     "fma,micromath,defmt,alloc",
-    "exact,fma,libm,micromath,defmt,alloc,std",
+    "exact,fma,ftz,libm,micromath,defmt,alloc,std",
 ];
 
 pub fn run(project: &Project, count: &mut Count) {
@@ -38,9 +39,9 @@ pub fn run(project: &Project, count: &mut Count) {
         });
         count.test(&format!("features {set}"), built);
     }
-    // The workspace's tests have micromath and fma on, because the command asks for them. A plan that this build lacks the
+    // The workspace's tests have micromath, fma and ftz on, because the command asks for them. A plan that this build lacks the
     // functions or the products for can only be tested without them.
-    let tested = ui::step("Testing without micromath and fma", || {
+    let tested = ui::step("Testing without micromath, fma and ftz", || {
         let mut cargo = process::cargo();
         cargo.args([
             "test",

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Count;
 use crate::{
-    boards::{self, BOARDS, Board, Built, CORTEX_M0, Firmware},
+    boards::{self, BOARDS, Board, Built, CORTEX_M0, CORTEX_M55, Firmware},
     demo::{
         device,
         judge::{self, Mxnet},
@@ -49,21 +49,26 @@ pub fn run(project: &Project, overwrite: bool, count: &mut Count) -> Result<()> 
             );
         }
     }
-    let arithmetic = ["scenario_c", "soft", "speaker_fit"].map(str::to_owned);
-    build_and_check(
-        project,
-        &CORTEX_M0,
-        CORTEX_M0.targets[0],
-        &[],
-        &BTreeSet::from(arithmetic),
-        overwrite,
-        count,
-    );
+    let some: [(&Board, &[&str]); 2] = [
+        (&CORTEX_M0, &["scenario_c", "soft", "speaker_fit"]),
+        (&CORTEX_M55, &["blas", "ftz"]),
+    ];
+    for (board, tests) in some {
+        build_and_check(
+            project,
+            board,
+            board.targets[0],
+            &[],
+            &tests.iter().map(|test| (*test).to_owned()).collect(),
+            overwrite,
+            count,
+        );
+    }
     Ok(())
 }
 
-/// Packages with features of their own, and their tests: an allocator, the recipe `fma`.
-const PACKAGES: [(&str, &[&str]); 2] = [("heap", &["heap"]), ("recipes", &["blas", "fma"])];
+/// Packages with features of their own, and their tests: an allocator, the recipes `fma` and `ftz`.
+const PACKAGES: [(&str, &[&str]); 2] = [("heap", &["heap"]), ("recipes", &["blas", "fma", "ftz"])];
 
 /// The names of the firmware tests that every board has.
 fn names(project: &Project) -> Result<BTreeSet<String>> {
