@@ -239,7 +239,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let switch = Bucketing::new(gru).bucket_keys([12, 16, 20, 29]);
     files.work("switch", switch.train(Train::Fused), Some(trained()?))?;
     let gru = || Bucketing::new(gru).bucket_keys([29]);
-    files.both("gru", || gru().train(Train::None), Some(trained()?))?;
+    files.both("gru", || gru().train(Train::None).steps_ahead(tinpail_plan::Ahead::Steps(10)), Some(trained()?))?;
     files.both(
         "gru_training",
         || gru().optimizer(momentum).train(Train::Fused),

@@ -13,7 +13,7 @@
 use super::blas::{self, Matrix, Outer, Tile};
 use super::elementwise::add_assign;
 use super::finite::all_finite;
-use super::rows::{Strided, rows_mut};
+use super::rows::{Strided, rows_mut, split};
 use crate::optim::{Optimizer, Overflow, Update};
 use crate::products::Products;
 
@@ -73,12 +73,25 @@ impl Dense {
         if !x.is_empty() {
             return blas::gemv(self.products, self.inputs, x, w, b, y, add);
         }
-        let mut b = b.iter();
-        for y in y {
-            // +0 + b, as after a sum.
-            let value = 0.0 + b.next().copied().unwrap_or(0.0);
-            *y = if add { *y + value } else { value };
+        row_of_zeros(b, y, add);
+    }
+
+    /// [`Self::row`] for two layers whose weights lie one behind the other, the sums of the first, as many as `y`, added and those of
+    /// the second stored.
+    pub fn row_two(
+        self,
+        x: &[f32],        // [K] or empty
+        w: &[f32],        // [O, K]
+        b: &[f32],        // [O] or empty
+        y: &mut [f32],    // [P]
+        then: &mut [f32], // [O - P]
+    ) {
+        if !x.is_empty() {
+            return blas::gemv_two(self.products, self.inputs, x, w, b, y, then);
         }
+        let (b, then_b) = split(b, y.len());
+        row_of_zeros(b, y, true);
+        row_of_zeros(then_b, then, false);
     }
 
     /// dx = delta w, or dx += delta w.
@@ -218,6 +231,17 @@ impl Dense {
             o = o.saturating_add(TILE_ROWS);
         }
         Ok(())
+    }
+}
+
+/// What a row of zeros comes to. Apart: it is the first step of a recurrent layer at most.
+#[inline(never)]
+fn row_of_zeros(b: &[f32], y: &mut [f32], add: bool) {
+    let mut b = b.iter();
+    for y in y {
+        // +0 + b, as after a sum.
+        let value = 0.0 + b.next().copied().unwrap_or(0.0);
+        *y = if add { *y + value } else { value };
     }
 }
 

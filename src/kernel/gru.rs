@@ -14,7 +14,7 @@
 use super::activation::{sigmoid_slope, tanh_slope};
 use super::blas;
 use super::elementwise::add_assign;
-use super::recurrent::{Dims, Gates, Keep, Running, Weights};
+use super::recurrent::{Dims, InputSums, Keep, Running, Weights};
 use super::rows::{four_mut, rows, rows_mut, split};
 use crate::math::Math;
 
@@ -26,7 +26,7 @@ pub struct Forward<'a> {
     pub weights: Weights<'a>,
     /// `[N, H]`, or empty for zeros
     pub h0: &'a [f32],
-    /// `[T, N, 4H]` or `[4H]`: r, z, n as activated, and q
+    /// `[T, N, 4H]` or `[R, 4H]`: r, z, n as activated, and q
     pub gates: &'a mut [f32],
     /// `[T, N, H]` or `[N, H]`
     pub h: &'a mut [f32],
@@ -49,55 +49,25 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
         keep != Keep::Last,
     );
     let input = dims.dense(inputs, hidden.saturating_mul(3));
-    let reset_update = dims.dense(hidden, two);
-    let new = dims.dense(hidden, hidden);
-    let Weights { wi, bi, wh, bh } = io.weights;
-    let (wh_gates, wh_new) = split(wh, two.saturating_mul(hidden));
-    let (bh_gates, bh_new) = split(bh, two);
-    let gate_len = hidden.saturating_mul(4);
-    // Where every step has gates of its own, all steps' products with the input are one product of matrices.
-    let ahead = keep == Keep::All;
-    if ahead {
-        input.forward_strided(io.x, wi, bi, io.gates, gate_len);
-    }
-    let mut gates = Gates::new(io.gates, gate_len, ahead);
+    let state = dims.dense(hidden, input.outputs);
+    let Weights { wh, bh, .. } = io.weights;
+    let mut gates = InputSums::new(input, io.x, io.weights, io.gates, hidden.saturating_mul(4));
 
-    for x in rows(io.x, batch.saturating_mul(inputs)) {
+    for _ in rows(io.x, batch.saturating_mul(inputs)) {
         let Some((h, known)) = h.step() else { return };
-        for (x, h) in rows(x, inputs).zip(rows_mut(h, hidden)) {
+        for h in rows_mut(h, hidden) {
             let Some(gates) = gates.row() else { return };
             let before: &[f32] = if known { h } else { &[] };
             let Some((sums, q)) = gates.split_at_mut_checked(input.outputs) else {
                 return;
             };
-            if !ahead {
-                input.row(x, wi, bi, sums, false);
-            }
             let Some(r_z) = sums.get_mut(..two) else {
                 return;
             };
-            reset_update.row(before, wh_gates, bh_gates, r_z, true);
-            new.row(before, wh_new, bh_new, q, false);
-            cell_forward(hidden, math, gates, h);
+            state.row_two(before, wh, bh, r_z, q);
+            blas::gru_cell(math, gates, h);
         }
     }
-}
-
-pub(super) fn cell_forward(
-    hidden: usize,
-    math: Math,
-    gates: &mut [f32], // [4H] sums in, r, z, n activated out; q
-    h: &mut [f32],     // [H] before in, after out
-) {
-    if let Some(r_z) = gates.get_mut(..hidden.saturating_mul(2)) {
-        math.sigmoid_all(r_z);
-    }
-    let Some([r, z, n, q]) = four_mut(gates, hidden) else {
-        return;
-    };
-    blas::gru_new(n, r, q);
-    math.tanh_all(n);
-    blas::gru_state(h, z, n);
 }
 
 /// The operands of [`backward`], after a forward that kept all.

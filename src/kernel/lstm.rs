@@ -11,7 +11,7 @@
 
 use super::blas;
 use super::elementwise::{add_assign, mul_assign};
-use super::recurrent::{Dims, Gates, Keep, Running, Weights};
+use super::recurrent::{Dims, InputSums, Keep, Running, Weights};
 use super::rows::{four_mut, groups, groups_mut, rows, rows_mut};
 use crate::math::Math;
 
@@ -25,7 +25,7 @@ pub struct Forward<'a> {
     pub h0: &'a [f32],
     /// `[N, H]`, or empty for zeros
     pub c0: &'a [f32],
-    /// `[T, N, 4H]` or `[4H]`: i, f, g, o as activated
+    /// `[T, N, 4H]` or `[R, 4H]`: i, f, g, o as activated
     pub gates: &'a mut [f32],
     /// `[T, N, H]` or `[N, H]`
     pub c: &'a mut [f32],
@@ -48,26 +48,15 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     let mut h = Running::new(io.h, io.h0, state_len, keep != Keep::Last);
     let input = dims.dense(inputs, gate_len);
     let state = dims.dense(hidden, gate_len);
-    let Weights { wi, bi, wh, bh } = io.weights;
-    // Where every step has gates of its own, all steps' products with the input are one product of matrices.
-    let ahead = keep == Keep::All;
-    if ahead {
-        input.forward(io.x, wi, bi, io.gates);
-    }
-    let mut gates = Gates::new(io.gates, gate_len, ahead);
+    let Weights { wh, bh, .. } = io.weights;
+    let mut gates = InputSums::new(input, io.x, io.weights, io.gates, gate_len);
 
-    for x in rows(io.x, batch.saturating_mul(inputs)) {
+    for _ in rows(io.x, batch.saturating_mul(inputs)) {
         let (Some((c, _)), Some((h, known))) = (c.step(), h.step()) else {
             return;
         };
-        for ((x, c), h) in rows(x, inputs)
-            .zip(rows_mut(c, hidden))
-            .zip(rows_mut(h, hidden))
-        {
+        for (c, h) in rows_mut(c, hidden).zip(rows_mut(h, hidden)) {
             let Some(gates) = gates.row() else { return };
-            if !ahead {
-                input.row(x, wi, bi, gates, false);
-            }
             state.row(if known { h } else { &[] }, wh, bh, gates, true);
             cell_forward(hidden, math, gates, c, h);
         }

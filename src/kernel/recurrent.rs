@@ -7,6 +7,7 @@
 
 use super::blas;
 use super::dense::Dense;
+use super::rows::split;
 use crate::products::Products;
 
 /// The sizes of one layer, how products join sums, and what it keeps.
@@ -33,14 +34,14 @@ impl Dims {
     }
 }
 
-/// What a layer keeps of its steps.
+/// What a layer keeps of its steps. Of R >= 1 rows of gates that are not kept, so many products with the input are formed at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// For training: gates `[T, N, S]`, c `[T, N, H]`, h `[T, N, H]`.
     All,
-    /// Every output: gates `[S]`, c `[N, H]`, h `[T, N, H]`.
+    /// Every output: gates `[R, S]`, c `[N, H]`, h `[T, N, H]`.
     Outputs,
-    /// The last output: gates `[S]`, c `[N, H]`, h `[N, H]`.
+    /// The last output: gates `[R, S]`, c `[N, H]`, h `[N, H]`.
     Last,
 }
 
@@ -100,30 +101,63 @@ impl<'a> Running<'a> {
     }
 }
 
-/// The gates: a row for every step and sequence, or one that they share.
-pub(crate) struct Gates<'a> {
-    values: &'a mut [f32],
-    len: usize,
+/// The sums of the products with the input: a row for every step and sequence, or as many rows as there is room for, formed anew
+/// when they are used up. All rows of a time are one product of matrices.
+pub(crate) struct InputSums<'a> {
+    input: Dense,
+    /// `[T, N, D]`: what is not yet in a sum
+    x: &'a [f32],
+    weights: Weights<'a>,
+    /// Rows of `stride` values, of which the product's are the first.
+    sums: &'a mut [f32],
+    stride: usize,
+    /// Where the next row begins.
     at: usize,
-    every_row: bool,
+    /// Rows that are formed and not used.
+    left: usize,
 }
 
-impl<'a> Gates<'a> {
-    pub fn new(values: &'a mut [f32], len: usize, every_row: bool) -> Self {
+impl<'a> InputSums<'a> {
+    pub fn new(
+        input: Dense,
+        x: &'a [f32],
+        weights: Weights<'a>,
+        sums: &'a mut [f32],
+        stride: usize,
+    ) -> Self {
         Self {
-            values,
-            len,
+            input,
+            x,
+            weights,
+            sums,
+            stride,
             at: 0,
-            every_row,
+            left: 0,
         }
     }
 
+    /// The next row.
+    #[inline]
     pub fn row(&mut self) -> Option<&mut [f32]> {
-        let from = self.at;
-        let to = from.saturating_add(self.len);
-        if self.every_row {
-            self.at = to;
+        if self.left == 0 {
+            self.form();
         }
-        self.values.get_mut(from..to)
+        let from = self.at;
+        self.at = from.saturating_add(self.stride);
+        self.left = self.left.saturating_sub(1);
+        self.sums.get_mut(from..self.at)
+    }
+
+    #[inline(never)]
+    fn form(&mut self) {
+        let Weights { wi, bi, .. } = self.weights;
+        let rows = self.sums.len().checked_div(self.stride).unwrap_or(0);
+        let (now, later) = split(self.x, rows.saturating_mul(self.input.inputs));
+        (self.x, self.at, self.left) = (later, 0, rows);
+        // With room for one row gemm need not be linked.
+        match self.sums.get_mut(..self.input.outputs) {
+            Some(sums) if rows == 1 => self.input.row(now, wi, bi, sums, false),
+            _ => (self.input).forward_strided(now, wi, bi, self.sums, self.stride),
+        }
     }
 }

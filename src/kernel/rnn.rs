@@ -7,7 +7,7 @@
 
 use super::activation::{self, Act, relu_slope, tanh_slope};
 use super::elementwise::{add_assign, assign};
-use super::recurrent::{Dims, Keep, Running, Weights};
+use super::recurrent::{Dims, InputSums, Keep, Running, Weights};
 use super::rows::{rows, rows_mut};
 use crate::math::Math;
 
@@ -38,7 +38,7 @@ pub struct Forward<'a> {
     pub weights: Weights<'a>,
     /// `[N, H]`, or empty for zeros
     pub h0: &'a [f32],
-    /// `[H]`, overwritten: one row of sums
+    /// `[R, H]`, overwritten: so many products with the input at a time, where only the last h is kept. Else they are formed in h.
     pub sums: &'a mut [f32],
     /// `[T, N, H]` or `[N, H]`
     pub h: &'a mut [f32],
@@ -53,29 +53,35 @@ pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
         keep,
         ..
     } = dims;
-    let mut h = Running::new(
-        io.h,
-        io.h0,
-        batch.saturating_mul(hidden),
-        keep != Keep::Last,
-    );
+    let act = match mode {
+        Mode::Relu => Act::Relu,
+        Mode::Tanh => Act::Tanh,
+    };
+    let state_len = batch.saturating_mul(hidden);
     let input = dims.dense(inputs, hidden);
     let state = dims.dense(hidden, hidden);
     let Weights { wi, bi, wh, bh } = io.weights;
-    let Some(sums) = io.sums.get_mut(..hidden) else {
+    if keep != Keep::Last {
+        input.forward(io.x, wi, bi, io.h);
+        let mut before = io.h0;
+        for h in rows_mut(io.h, state_len) {
+            let mut h_before = rows(before, hidden);
+            for h in rows_mut(h, hidden) {
+                state.row(h_before.next().unwrap_or(&[]), wh, bh, h, true);
+                activation::forward(h, act, math);
+            }
+            before = h;
+        }
         return;
-    };
-
-    for x in rows(io.x, batch.saturating_mul(inputs)) {
+    }
+    let mut h = Running::new(io.h, io.h0, state_len, false);
+    let mut sums = InputSums::new(input, io.x, io.weights, io.sums, hidden);
+    for _ in rows(io.x, batch.saturating_mul(inputs)) {
         let Some((h, known)) = h.step() else { return };
-        for (x, h) in rows(x, inputs).zip(rows_mut(h, hidden)) {
-            input.row(x, wi, bi, sums, false);
+        for h in rows_mut(h, hidden) {
+            let Some(sums) = sums.row() else { return };
             state.row(if known { h } else { &[] }, wh, bh, sums, true);
             assign(h, sums);
-            let act = match mode {
-                Mode::Relu => Act::Relu,
-                Mode::Tanh => Act::Tanh,
-            };
             activation::forward(h, act, math);
         }
     }

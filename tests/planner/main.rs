@@ -1,5 +1,6 @@
 //! The planner over networks and problems that nobody wrote by hand, and what it refuses.
 
+mod ahead;
 mod buckets;
 mod clip;
 #[path = "../common/mod.rs"]

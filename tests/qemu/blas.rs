@@ -246,16 +246,19 @@ fn run() {
         step(portable::lstm_deltas, &mut io.theirs);
     });
 
-    check("gru_new", "", buffers, |check, io| {
-        let len = check.random.below(40);
-        blas::gru_new(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
-        portable::gru_new(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
-    });
-
-    check("gru_state", "", buffers, |check, io| {
-        let len = check.random.below(40);
-        blas::gru_state(&mut io.ours[0][..len], &io.a[..len], &io.b[..len]);
-        portable::gru_state(&mut io.theirs[0][..len], &io.a[..len], &io.b[..len]);
+    check("gru_cell", "", buffers, |check, io| {
+        let (hidden, rest) = (gates(check, io) / 4, check.random.below(3));
+        let len = 4 * hidden + rest;
+        let [gates, h] = &mut io.ours;
+        blas::gru_cell(Math::Libm, &mut gates[..len], &mut h[..hidden]);
+        let [gates, h] = &mut io.theirs;
+        let (r_z, n_q) = gates.split_at_mut(2 * hidden);
+        let (n, q) = n_q.split_at_mut(hidden);
+        own::sigmoid_all(r_z);
+        let (r, z) = r_z.split_at(hidden);
+        portable::gru_new(n, r, &q[..hidden]);
+        own::tanh_all(n);
+        portable::gru_state(&mut h[..hidden], z, n);
     });
 
     // The functions' loops: values from their ranges, and any bits.
@@ -283,6 +286,22 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         let b = &io.c[..if random.coin() { outputs } else { 0 }];
         blas::gemv(products, inputs, x, w, b, &mut io.ours[0][..outputs], add);
         portable::gemv::<P>(inputs, x, w, b, &mut io.theirs[0][..outputs], add);
+    });
+
+    check("gemv_two", recipe, buffers, |check, io| {
+        let random = &mut check.random;
+        let inputs = 1 + random.below(29);
+        let (first, second, from) = (random.below(20), random.below(20), random.below(3));
+        let x = &io.a[from..][..inputs];
+        let w = &io.b[from..][..inputs * (first + second)];
+        let b = &io.c[..if random.coin() { first + second } else { 0 }];
+        let [y, then] = &mut io.ours;
+        blas::gemv_two(products, inputs, x, w, b, &mut y[..first], &mut then[..second]);
+        let [y, then] = &mut io.theirs;
+        let [y, then] = [&mut y[..first], &mut then[..second]];
+        portable::gemv::<P>(inputs, x, w, &b[..b.len().min(first)], y, true);
+        let (w, b) = (&w[inputs * first..], &b[b.len().min(first)..]);
+        portable::gemv::<P>(inputs, x, w, b, then, false);
     });
 
     check("gemm", recipe, buffers, |check, io| {

@@ -1,15 +1,7 @@
-//! What recurrent cells do besides products and activations, four cells at a time; the cells that are left over in Rust.
+//! What an LSTM's cells do besides products and activations, four cells at a time; the cells that are left over in Rust.
 
-use super::text::{each, fpu};
+use super::text::{each, fpu, fpu_low};
 use crate::kernel::blas::portable;
-
-/// What is left of each slice behind so many fours.
-macro_rules! rest {
-    ($count:expr, $($slice:ident),*) => {
-        let done = 4 * $count;
-        $(let Some($slice) = $slice.get_mut(done..) else { return };)*
-    };
-}
 
 /// See [`lstm_state`](portable::lstm_state).
 #[inline(never)]
@@ -19,7 +11,7 @@ pub fn lstm_state([i, f, g]: [&[f32]; 3], c: &mut [f32], h: &mut [f32]) {
     if fours > 0 {
         // SAFETY: reads and writes four times `fours` values of each slice, and each is as long.
         unsafe {
-            fpu!(
+            fpu_low!(
                 "2:",
                 "vldmia {f}!, {{s0-s3}}",
                 "vldmia {c}, {{s4-s7}}",
@@ -41,8 +33,12 @@ pub fn lstm_state([i, f, g]: [&[f32]; 3], c: &mut [f32], h: &mut [f32]) {
             );
         }
     }
-    rest!(fours, c, h);
-    portable::lstm_state([i, f, g].map(|all| behind(all, fours)), c, h);
+    if 4 * fours < c.len() {
+        apart(|| {
+            let [c, h] = [c, h].map(|all| behind_mut(all, fours));
+            portable::lstm_state([i, f, g].map(|all| behind(all, fours)), c, h);
+        });
+    }
 }
 
 /// See [`lstm_deltas`](portable::lstm_deltas).
@@ -111,68 +107,13 @@ pub fn lstm_deltas([c_before, t, dh]: [&[f32]; 3], [i, f, g, o]: [&mut [f32]; 4]
             );
         }
     }
-    rest!(fours, i, f, g, o, dc);
-    let read = [c_before, t, dh].map(|all| behind(all, fours));
-    portable::lstm_deltas(read, [i, f, g, o], dc);
-}
-
-/// See [`gru_new`](portable::gru_new).
-#[inline(never)]
-pub fn gru_new(n: &mut [f32], r: &[f32], q: &[f32]) {
-    let fours = shortest(&[n.len(), r.len(), q.len()]);
-    if fours > 0 {
-        // SAFETY: as in `lstm_state`.
-        unsafe {
-            fpu!(
-                "2:",
-                "vldmia {r}!, {{s0-s3}}",
-                "vldmia {q}!, {{s4-s7}}",
-                "vldmia {y}, {{s8-s11}}",
-                each!("mul": 0 0 4, 1 1 5, 2 2 6, 3 3 7),
-                each!("add": 8 8 0, 9 9 1, 10 10 2, 11 11 3),
-                "vstmia {y}!, {{s8-s11}}",
-                "subs {n}, {n}, #1",
-                "bne 2b",
-                r = inout(reg) r.as_ptr() => _,
-                q = inout(reg) q.as_ptr() => _,
-                y = inout(reg) n.as_mut_ptr() => _,
-                n = inout(reg) fours => _,
-            );
-        }
+    if 4 * fours < dc.len() {
+        apart(|| {
+            let read = [c_before, t, dh].map(|all| behind(all, fours));
+            let gates = [i, f, g, o].map(|all| behind_mut(all, fours));
+            portable::lstm_deltas(read, gates, behind_mut(dc, fours));
+        });
     }
-    rest!(fours, n);
-    portable::gru_new(n, behind(r, fours), behind(q, fours));
-}
-
-/// See [`gru_state`](portable::gru_state).
-#[inline(never)]
-pub fn gru_state(h: &mut [f32], z: &[f32], n: &[f32]) {
-    let fours = shortest(&[h.len(), z.len(), n.len()]);
-    if fours > 0 {
-        // SAFETY: as in `lstm_state`.
-        unsafe {
-            fpu!(
-                "vmov.f32 s31, #1.0",
-                "2:",
-                "vldmia {z}!, {{s0-s3}}",
-                "vldmia {y}!, {{s4-s7}}",
-                "vldmia {h}, {{s8-s11}}",
-                each!("sub": 12 31 0, 13 31 1, 14 31 2, 15 31 3),
-                each!("mul": 8 0 8, 9 1 9, 10 2 10, 11 3 11),
-                each!("mul": 12 12 4, 13 13 5, 14 14 6, 15 15 7),
-                each!("add": 12 12 8, 13 13 9, 14 14 10, 15 15 11),
-                "vstmia {h}!, {{s12-s15}}",
-                "subs {n}, {n}, #1",
-                "bne 2b",
-                z = inout(reg) z.as_ptr() => _,
-                y = inout(reg) n.as_ptr() => _,
-                h = inout(reg) h.as_mut_ptr() => _,
-                n = inout(reg) fours => _,
-            );
-        }
-    }
-    rest!(fours, h);
-    portable::gru_state(h, behind(z, fours), behind(n, fours));
 }
 
 /// Whole fours in every one of so many values.
@@ -184,4 +125,15 @@ fn shortest(lens: &[usize]) -> usize {
 #[inline(always)]
 fn behind(values: &[f32], fours: usize) -> &[f32] {
     values.get(4 * fours..).unwrap_or(&[])
+}
+
+#[inline(always)]
+fn behind_mut(values: &mut [f32], fours: usize) -> &mut [f32] {
+    values.get_mut(4 * fours..).unwrap_or(&mut [])
+}
+
+/// What is left over, in a function of its own: it costs nothing where there is nothing.
+#[inline(never)]
+fn apart(left_over: impl FnOnce()) {
+    left_over();
 }

@@ -55,22 +55,27 @@ pub fn tanh_all(values: &mut [f32]) {
     each_four(values, tanh_fours);
 }
 
-/// The values that are left over go through a tile of their own.
 #[inline(always)]
 fn each_four(values: &mut [f32], fours: fn(&mut [[f32; 4]])) {
-    let (tiles, last) = values.as_chunks_mut::<4>();
-    if !tiles.is_empty() {
-        fours(tiles);
+    match values.as_chunks_mut::<4>() {
+        (tiles, []) => fours(tiles),
+        (tiles, last) => {
+            fours(tiles);
+            left_over(last, fours);
+        }
     }
-    if !last.is_empty() {
-        let mut tile = [0.0; 4];
-        for (to, from) in tile.iter_mut().zip(last.iter()) {
-            *to = *from;
-        }
-        fours(core::slice::from_mut(&mut tile));
-        for (to, from) in last.iter_mut().zip(tile) {
-            *to = from;
-        }
+}
+
+/// The values that are left over go through a tile of their own.
+#[inline(never)]
+fn left_over(values: &mut [f32], fours: fn(&mut [[f32; 4]])) {
+    let mut tile = [0.0; 4];
+    for (to, from) in tile.iter_mut().zip(values.iter()) {
+        *to = *from;
+    }
+    fours(core::slice::from_mut(&mut tile));
+    for (to, from) in values.iter_mut().zip(tile) {
+        *to = from;
     }
 }
 
@@ -188,6 +193,24 @@ macro_rules! tanh {
     };
 }
 
+/// s0 to s3, whose bits are in r0 to r3, become their tanh.
+macro_rules! four_tanh {
+    ($large:literal) => {
+        concat!(
+            look_for_large!($large),
+            "vabs.f32 s0, s0\n",
+            "vabs.f32 s1, s1\n",
+            "vabs.f32 s2, s2\n",
+            "vabs.f32 s3, s3\n",
+            "bpl 3f\n",
+            limit!(0 "gt" 18, 1 "gt" 18, 2 "gt" 18, 3 "gt" 18),
+            "3:\n",
+            tanh!(0 "r0", 1 "r1"),
+            tanh!(2 "r2", 3 "r3"),
+        )
+    };
+}
+
 #[inline(never)]
 fn sigmoid_fours(tiles: &mut [[f32; 4]]) {
     if tiles.is_empty() {
@@ -233,16 +256,7 @@ fn tanh_fours(tiles: &mut [[f32; 4]]) {
             "2:",
             "ldm {x}, {{r0-r3}}",
             "vldmia {x}, {{s0-s3}}",
-            look_for_large!("{large}"),
-            "vabs.f32 s0, s0",
-            "vabs.f32 s1, s1",
-            "vabs.f32 s2, s2",
-            "vabs.f32 s3, s3",
-            "bpl 3f",
-            limit!(0 "gt" 18, 1 "gt" 18, 2 "gt" 18, 3 "gt" 18),
-            "3:",
-            tanh!(0 "r0", 1 "r1"),
-            tanh!(2 "r2", 3 "r3"),
+            four_tanh!("{large}"),
             "vstmia {x}!, {{s0-s3}}",
             "subs {n}, {n}, #1",
             "bne 2b",
@@ -250,6 +264,109 @@ fn tanh_fours(tiles: &mut [[f32; 4]]) {
             large = out(reg) _,
             x = inout(reg) tiles.as_mut_ptr() => _,
             n = inout(reg) tiles.len() => _,
+            out("r0") _,
+            out("r1") _,
+            out("r2") _,
+            out("r3") _,
+        );
+    }
+}
+
+/// See [`gru_cell`](crate::kernel::blas::gru_cell): one pass for the gates, and one for the rest.
+#[inline(never)]
+pub fn gru_cell(gates: &mut [f32], h: &mut [f32]) {
+    let hidden = h.len();
+    let fours = hidden / 4;
+    let Some(r_z) = gates.get_mut(..2 * hidden) else {
+        return;
+    };
+    sigmoid_all(r_z);
+    if gates.len() < 4 * hidden {
+        return;
+    }
+    let (n, h_at) = (gates.as_mut_ptr(), h.as_mut_ptr());
+    // SAFETY: the gates are four times `hidden` values, and h `hidden`.
+    unsafe { cells(fours, n, hidden, h_at) };
+    if 4 * fours < hidden {
+        last_cells(4 * fours, gates, h);
+    }
+}
+
+/// The cells from `from` on, of which there are at most three, go through tiles of their own.
+#[inline(never)]
+fn last_cells(from: usize, gates: &mut [f32], h: &mut [f32]) {
+    let hidden = h.len();
+    let mut tiles = [[0.0; 4]; 4];
+    let mut last_h = [0.0; 4];
+    for (tile, gate) in tiles.iter_mut().zip(gates.chunks(hidden)) {
+        let values = gate.iter().skip(from);
+        tile.iter_mut()
+            .zip(values)
+            .for_each(|(to, from)| *to = *from);
+    }
+    let values = h.iter().skip(from);
+    last_h
+        .iter_mut()
+        .zip(values)
+        .for_each(|(to, from)| *to = *from);
+    // SAFETY: four tiles of four values, and four of h.
+    unsafe {
+        cells(
+            1,
+            tiles.as_flattened_mut().as_mut_ptr(),
+            4,
+            last_h.as_mut_ptr(),
+        )
+    };
+    let [_, _, n, _] = tiles;
+    let values = gates.iter_mut().skip(2 * hidden + from);
+    values
+        .zip(n)
+        .take(hidden - from)
+        .for_each(|(to, from)| *to = from);
+    let values = h.iter_mut().skip(from);
+    values.zip(last_h).for_each(|(to, from)| *to = from);
+}
+
+/// n and h of four times `fours` cells, after the sigmoid of r and z.
+///
+/// # Safety
+/// r, z, n and q at `gates`, `hidden` values each, and `hidden` at `h`; `hidden` is four times `fours` at least.
+#[inline(never)]
+unsafe fn cells(fours: usize, gates: *mut f32, hidden: usize, h: *mut f32) {
+    if fours == 0 {
+        return;
+    }
+    // SAFETY: reads the constants and what the caller vouches for, and writes n and h.
+    unsafe {
+        fpu!(
+            "vldmia {large}, {{s18-s31}}",
+            "2:",
+            "vldmia {r}!, {{s4-s7}}",
+            "vldmia {q}!, {{s8-s11}}",
+            "vldmia {y}, {{s0-s3}}",
+            each!("mul": 4 4 8, 5 5 9, 6 6 10, 7 7 11),
+            each!("add": 0 0 4, 1 1 5, 2 2 6, 3 3 7),
+            "vmov r0, r1, s0, s1",
+            "vmov r2, r3, s2, s3",
+            four_tanh!("{large}"),
+            "vldmia {z}!, {{s4-s7}}",
+            "vldmia {h}, {{s8-s11}}",
+            "vstmia {y}!, {{s0-s3}}",
+            each!("sub": 12 31 4, 13 31 5, 14 31 6, 15 31 7),
+            each!("mul": 8 4 8, 9 5 9, 10 6 10, 11 7 11),
+            each!("mul": 12 12 0, 13 13 1, 14 14 2, 15 15 3),
+            each!("add": 12 12 8, 13 13 9, 14 14 10, 15 15 11),
+            "vstmia {h}!, {{s12-s15}}",
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            large = inout(reg) &OF_TANH => _,
+            n = inout(reg) fours => _,
+            r = inout(reg) gates => _,
+            z = inout(reg) gates.wrapping_add(hidden) => _,
+            y = inout(reg) gates.wrapping_add(2 * hidden) => _,
+            q = inout(reg) gates.wrapping_add(3 * hidden) => _,
+            h = inout(reg) h => _,
             out("r0") _,
             out("r1") _,
             out("r2") _,

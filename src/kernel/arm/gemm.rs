@@ -41,17 +41,29 @@ pub fn gemm<P: MulAdd>(
         return;
     }
     let stride = stride.max(outputs);
-    let (mut x, mut y) = (x, y);
-    while let Some((five, rest)) = x.split_at_checked(inputs.saturating_mul(5)) {
-        if !holds(y.len(), stride, 5, outputs) {
-            break;
+    let count = x.len() / inputs;
+    let mut at = 0;
+    while at < count {
+        // Four rows that are left over take longer one by one than with the one before them, whose sums come out as they are.
+        if count - at == 4 && at > 0 {
+            at -= 1;
         }
-        five_rows::<P>(inputs, outputs, five, w, b, y, stride);
-        x = rest;
-        y = y.get_mut(stride.wrapping_mul(5)..).unwrap_or(&mut []);
-    }
-    for (x, y) in rows(x, inputs).zip(strided_mut(y, 0, stride, outputs)) {
-        gemv::<P>(inputs, x, w, b, y, false);
+        let (Some(x), Some(y)) = (x.get(at * inputs..), y.get_mut(at * stride..)) else {
+            return;
+        };
+        match x.get(..5 * inputs) {
+            Some(five) if holds(y.len(), stride, 5, outputs) => {
+                five_rows::<P>(inputs, outputs, five, w, b, y, stride);
+                at += 5;
+            }
+            _ => {
+                let Some(y) = y.get_mut(..outputs) else {
+                    return;
+                };
+                gemv::<P>(inputs, x, w, b, y, false);
+                at += 1;
+            }
+        }
     }
 }
 

@@ -22,9 +22,36 @@ struct Store {
 }
 
 /// See [`gemv`](crate::kernel::blas::portable::gemv).
-#[inline(never)]
+#[inline(always)]
 pub fn gemv<P: MulAdd>(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: bool) {
-    let outputs = y.len();
+    product::<P>(inputs, x, w, b, y, add, &mut []);
+}
+
+/// See [`gemv_two`](crate::kernel::blas::portable::gemv_two).
+#[inline(always)]
+pub fn gemv_two<P: MulAdd>(
+    inputs: usize,
+    x: &[f32],
+    w: &[f32],
+    b: &[f32],
+    y: &mut [f32],
+    then: &mut [f32],
+) {
+    product::<P>(inputs, x, w, b, y, true, then);
+}
+
+#[inline(never)]
+fn product<'a, P: MulAdd>(
+    inputs: usize,
+    x: &[f32],
+    w: &[f32],
+    b: &[f32],
+    mut y: &'a mut [f32],
+    add: bool,
+    mut then: &'a mut [f32],
+) {
+    // The two do not overlap: their lengths add up to less than the address space.
+    let outputs = y.len().wrapping_add(then.len());
     let fits = inputs
         .checked_mul(outputs)
         .is_some_and(|len| len <= w.len());
@@ -32,30 +59,37 @@ pub fn gemv<P: MulAdd>(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [
         return;
     }
     let mut store = Store {
-        y: y.as_mut_ptr(),
+        y: ptr::null_mut(),
         bias: if b.is_empty() {
             ptr::null()
         } else {
             b.as_ptr()
         },
         add: add.into(),
-        tiles: outputs / 8,
+        tiles: 0,
         x: x.as_ptr(),
         inputs,
         zeros: &ZEROS,
     };
     let mut w = w.as_ptr();
-    let mut left = outputs % 8;
-    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y and b (if there is one), and each turn uses up one
+    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y, then and b (if there is one), and each turn uses up one
     // row of w for each output that it writes.
     unsafe {
-        if store.tiles > 0 {
-            w = eights::<P>(w, &mut store);
-        }
-        while left > 0 {
-            w = one::<P>(inputs, x.as_ptr(), w, &store);
-            store.next();
-            left -= 1;
+        loop {
+            store.y = y.as_mut_ptr();
+            store.tiles = y.len() / 8;
+            if store.tiles > 0 {
+                w = eights::<P>(w, &mut store);
+            }
+            for _ in 0..y.len() % 8 {
+                w = one::<P>(inputs, x.as_ptr(), w, &store);
+                store.next();
+            }
+            if then.is_empty() {
+                return;
+            }
+            (y, then) = (then, &mut []);
+            store.add = 0;
         }
     }
 }
@@ -125,14 +159,20 @@ macro_rules! four_rows {
 /// `inputs` > 0 values at `x`; for each tile eight times as many at `w`, eight at `y` and `bias`.
 #[inline(always)]
 unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
-    let inputs = store.inputs;
-    let mut end = w.wrapping_add(7 * inputs);
+    let (mut w, mut y) = (w, store.y);
     // SAFETY: reads x and the eight rows to their ends, `inputs` values each, 8, 4 and 1 at a time; then bias and y, and writes y.
     // Row 7 ends where the next tile begins.
     unsafe {
         fpu!(
             "1:",
-            "ldr {x}, [{store}, #24]",
+            "ldrd {n}, {x}, [{store}, #20]",
+            "add {w1}, {w0}, {n}, lsl #2",
+            "add {w2}, {w1}, {n}, lsl #2",
+            "add {w3}, {w2}, {n}, lsl #2",
+            "add {w4}, {w3}, {n}, lsl #2",
+            "add {w5}, {w4}, {n}, lsl #2",
+            "add {w6}, {w5}, {n}, lsl #2",
+            "add {w7}, {w6}, {n}, lsl #2",
             "vldmia {x}, {{s0-s7}}",
             "ldr {x}, [{store}, #16]",
             "subs {n}, {n}, #8",
@@ -210,9 +250,7 @@ unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
             "subs {n}, {n}, #1",
             "bne 5b",
             "6:",
-            "ldr {w0}, [{store}, #4]",
-            "ldr {n}, [{store}, #8]",
-            "ldr {x}, [{store}]",
+            "ldrd {w0}, {n}, [{store}, #4]",
             "cmp {w0}, #0",
             "beq 7f",
             "vldmia {w0}!, {{s8-s15}}",
@@ -221,41 +259,32 @@ unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
             "7:",
             "cmp {n}, #0",
             "beq 8f",
-            "vldmia {x}, {{s8-s15}}",
+            "vldmia {y}, {{s8-s15}}",
             add!(0 += 8, 1 += 9, 2 += 10, 3 += 11, 4 += 12, 5 += 13, 6 += 14, 7 += 15),
             "8:",
-            "vstmia {x}!, {{s0-s7}}",
+            "vstmia {y}!, {{s0-s7}}",
             "ldr {n}, [{store}, #12]",
-            "str {x}, [{store}]",
+            "mov {w0}, {w7}",
             "subs {n}, {n}, #1",
             "str {n}, [{store}, #12]",
-            "beq 9f",
-            "ldr {n}, [{store}, #20]",
-            "mov {w0}, {w7}",
-            "add {w1}, {w0}, {n}, lsl #2",
-            "add {w2}, {w1}, {n}, lsl #2",
-            "add {w3}, {w2}, {n}, lsl #2",
-            "add {w4}, {w3}, {n}, lsl #2",
-            "add {w5}, {w4}, {n}, lsl #2",
-            "add {w6}, {w5}, {n}, lsl #2",
-            "add {w7}, {w6}, {n}, lsl #2",
-            "b 1b",
-            "9:",
+            "bne 1b",
             x = out(reg) _,
-            n = inout(reg) inputs => _,
-            w0 = inout(reg) w => _,
-            w1 = inout(reg) w.wrapping_add(inputs) => _,
-            w2 = inout(reg) w.wrapping_add(2 * inputs) => _,
-            w3 = inout(reg) w.wrapping_add(3 * inputs) => _,
-            w4 = inout(reg) w.wrapping_add(4 * inputs) => _,
-            w5 = inout(reg) w.wrapping_add(5 * inputs) => _,
-            w6 = inout(reg) w.wrapping_add(6 * inputs) => _,
-            w7 = inout(reg) end,
+            n = out(reg) _,
+            w0 = inout(reg) w,
+            w1 = out(reg) _,
+            w2 = out(reg) _,
+            w3 = out(reg) _,
+            w4 = out(reg) _,
+            w5 = out(reg) _,
+            w6 = out(reg) _,
+            w7 = out(reg) _,
+            y = inout(reg) y,
             store = in(reg) &mut *store,
             fused = const P::FUSED as u32,
         );
     }
-    end
+    store.y = y;
+    w
 }
 
 /// As [`eights`], one row; it moves nothing.

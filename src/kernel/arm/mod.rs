@@ -26,17 +26,19 @@ mod text;
 mod window;
 
 pub use axpy::{axpy, dot};
-pub use cells::{gru_new, gru_state, lstm_deltas, lstm_state};
+pub use cells::{lstm_deltas, lstm_state};
 pub use copy::copy;
 pub use finite::all_finite;
 #[cfg(feature = "fma")]
 pub use fma::fmaf;
 #[cfg(feature = "libm")]
-pub use gates::{sigmoid_all, tanh_all};
+pub use gates::{gru_cell, sigmoid_all, tanh_all};
 pub use gemm::gemm;
-pub use gemv::{gemv, gemv_transposed};
+pub use gemv::{gemv, gemv_transposed, gemv_two};
 pub use outer::{outer_momentum, outer_plain};
 pub use outer_sum::{outer_sum, outer_sum_momentum};
 pub use rows::add_rows;
 pub use sgd::{sgd_momentum, sgd_plain};
 pub use window::window3;
+
+pub use super::blas::portable::{gru_new, gru_state};

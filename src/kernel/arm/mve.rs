@@ -88,6 +88,13 @@ pub fn gemv(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: 
     last.iter_mut().zip(tile).for_each(|(y, sum)| *y = sum);
 }
 
+/// See [`gemv_two`](portable::gemv_two).
+pub fn gemv_two(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], then: &mut [f32]) {
+    portable::one_by_one(inputs, w, b, y, then, |w, b, y, add| {
+        gemv(inputs, x, w, b, y, add);
+    });
+}
+
 /// Where the rows of a tile of eight outputs begin, in bytes from the first.
 struct Rows {
     inputs: usize,

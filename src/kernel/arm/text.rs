@@ -91,4 +91,17 @@ macro_rules! fpu {
     };
 }
 
-pub(super) use {add, each, either, fma, fpu, mul, step, step_of_two, sub, zero};
+/// asm! with the registers s0 to s17 given up, of which a function must save two for its caller in place of sixteen.
+macro_rules! fpu_low {
+    ($($part:tt)*) => {
+        core::arch::asm!(
+            $($part)*
+            out("d0") _, out("d1") _, out("d2") _, out("d3") _,
+            out("d4") _, out("d5") _, out("d6") _, out("d7") _,
+            out("d8") _,
+            options(nostack),
+        )
+    };
+}
+
+pub(super) use {add, each, either, fma, fpu, fpu_low, mul, step, step_of_two, sub, zero};

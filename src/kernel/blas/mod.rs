@@ -30,10 +30,12 @@ use portable as chosen;
 use soft as chosen;
 
 pub use chosen::{
-    add_rows, all_finite, copy, gru_new, gru_state, lstm_deltas, lstm_state, outer_momentum,
-    outer_plain, sgd_momentum, sgd_plain,
+    add_rows, all_finite, copy, lstm_deltas, lstm_state, outer_momentum, outer_plain, sgd_momentum,
+    sgd_plain,
 };
 
+use super::rows::four_mut;
+use crate::math::Math;
 #[cfg(all(feature = "ftz", not(mve)))]
 use crate::products::Flushed;
 #[cfg(feature = "fma")]
@@ -70,6 +72,20 @@ pub fn gemv(
     add: bool,
 ) {
     version!(products, gemv(inputs, x, w, b, y, add));
+}
+
+/// See [`portable::gemv_two`].
+#[inline(always)]
+pub fn gemv_two(
+    products: Products,
+    inputs: usize,
+    x: &[f32],        // [K]
+    w: &[f32],        // [O + P, K]
+    b: &[f32],        // [O + P] or empty
+    y: &mut [f32],    // [O]
+    then: &mut [f32], // [P]
+) {
+    version!(products, gemv_two(inputs, x, w, b, y, then));
 }
 
 /// See [`portable::gemm`].
@@ -134,6 +150,33 @@ pub fn outer_sum_momentum(
 #[inline(always)]
 pub fn window3(products: Products, window: Window3<'_>, y: &mut [f32]) {
     version!(products, window3(window, y));
+}
+
+/// A GRU's cell behind its products: r and z become their sigmoid, n = tanh(n + r q), and then h = (1 - z) n + z h.
+pub fn gru_cell(
+    math: Math,
+    gates: &mut [f32], // [4H]: r, z, n, q
+    h: &mut [f32],     // [H]
+) {
+    #[cfg(all(
+        feature = "libm",
+        target_arch = "arm",
+        target_abi = "eabihf",
+        target_os = "none"
+    ))]
+    if math == Math::Libm {
+        return super::arm::gru_cell(gates, h);
+    }
+    let hidden = h.len();
+    if let Some(r_z) = gates.get_mut(..hidden.saturating_mul(2)) {
+        math.sigmoid_all(r_z);
+    }
+    let Some([r, z, n, q]) = four_mut(gates, hidden) else {
+        return;
+    };
+    chosen::gru_new(n, r, q);
+    math.tanh_all(n);
+    chosen::gru_state(h, z, n);
 }
 
 /// Rows of a matrix, `stride` elements apart.

@@ -3,7 +3,7 @@
 use super::{Matrix, Outer, Rates, Tile, Window3};
 use crate::kernel::activation::{sigmoid_slope, tanh_slope};
 use crate::kernel::finite::finite;
-use crate::kernel::rows::{Strided, rows, rows_mut, strided_mut};
+use crate::kernel::rows::{Strided, rows, rows_mut, split, strided_mut};
 use crate::products::MulAdd;
 
 /// y = w x + b, or y += w x + b: each output is +0 + w\[0\] x\[0\] + w\[1\] x\[1\] + ..., then its bias, then what was there.
@@ -32,6 +32,36 @@ pub fn gemv<P: MulAdd>(
     for (y, w) in last.iter_mut().zip(w) {
         store(y, dot::<P>(x, w, 0.0));
     }
+}
+
+/// The products with the rows of two matrices that lie one behind the other: y += the first's, then = the second's.
+pub fn gemv_two<P: MulAdd>(
+    inputs: usize,
+    x: &[f32],        // [K]
+    w: &[f32],        // [O + P, K]
+    b: &[f32],        // [O + P] or empty
+    y: &mut [f32],    // [O]
+    then: &mut [f32], // [P]
+) {
+    one_by_one(inputs, w, b, y, then, |w, b, y, add| {
+        gemv::<P>(inputs, x, w, b, y, add);
+    });
+}
+
+/// [`gemv_two`] by a version of [`gemv`].
+#[inline]
+pub fn one_by_one(
+    inputs: usize,
+    w: &[f32],
+    b: &[f32],
+    y: &mut [f32],
+    then: &mut [f32],
+    mut gemv: impl FnMut(&[f32], &[f32], &mut [f32], bool),
+) {
+    let (w, then_w) = split(w, inputs.saturating_mul(y.len()));
+    let (b, then_b) = split(b, y.len());
+    gemv(w, b, y, true);
+    gemv(then_w, then_b, then, false);
 }
 
 /// As [`gemv`], for as many rows as `x` and `y` have; those of `y` lie `stride` apart.

@@ -39,6 +39,20 @@ pub fn gemv<P: MulAdd>(
     }
 }
 
+/// As [`portable::gemv_two`].
+pub fn gemv_two<P: MulAdd>(
+    inputs: usize,
+    x: &[f32],        // [K]
+    w: &[f32],        // [O + P, K]
+    b: &[f32],        // [O + P] or empty
+    y: &mut [f32],    // [O]
+    then: &mut [f32], // [P]
+) {
+    portable::one_by_one(inputs, w, b, y, then, |w, b, y, add| {
+        gemv::<P>(inputs, x, w, b, y, add);
+    });
+}
+
 /// As [`portable::gemm`].
 pub fn gemm<P: MulAdd>(
     inputs: usize,

@@ -6,8 +6,9 @@
 //! row r in the 2H words from 2H r on, its deltas in the 4H words from 4H r on.
 
 use super::{narrow_all, narrow_within, widen, widen_within};
+use crate::kernel::blas;
 use crate::kernel::elementwise::add_assign;
-use crate::kernel::gru::{cell_backward, cell_forward};
+use crate::kernel::gru::cell_backward;
 use crate::kernel::recurrent::{Dims, Keep, Running, Weights};
 use crate::kernel::rows::{row, row_mut, rows, rows_mut, split};
 use crate::math::Math;
@@ -48,11 +49,8 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
     }
     let mut stored = rows_mut(io.stored, hidden);
     let input = dims.dense(inputs, hidden.saturating_mul(3));
-    let reset_update = dims.dense(hidden, two);
-    let new = dims.dense(hidden, hidden);
+    let state = dims.dense(hidden, input.outputs);
     let Weights { wi, bi, wh, bh } = io.weights;
-    let (wh_gates, wh_new) = split(wh, two.saturating_mul(hidden));
-    let (bh_gates, bh_new) = split(bh, two);
 
     let mut at = 0usize;
     for x in rows(io.x, batch.saturating_mul(inputs)) {
@@ -69,9 +67,8 @@ pub fn forward(dims: Dims, math: Math, io: Forward<'_>) {
             let Some(r_z) = sums.get_mut(..two) else {
                 return;
             };
-            reset_update.row(before, wh_gates, bh_gates, r_z, true);
-            new.row(before, wh_new, bh_new, q, false);
-            cell_forward(hidden, math, row, h);
+            state.row_two(before, wh, bh, r_z, q);
+            blas::gru_cell(math, row, h);
             narrow_within(gates, work, at, two);
             narrow_all(stored.next().unwrap_or(&mut []), h);
             at = at.saturating_add(two);

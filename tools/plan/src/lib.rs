@@ -41,8 +41,8 @@ pub mod symbol;
 mod validate;
 
 pub use bucketing::{
-    Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, ProductsKind, Roll, Saved,
-    Train,
+    Ahead, Bucketing, Compression, GradReq, LrScheduler, MathKind, Optimizer, ProductsKind, Roll,
+    Saved, Train,
 };
 pub use error::Error;
 pub use plan_file::PlanFile;

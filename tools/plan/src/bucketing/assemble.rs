@@ -10,7 +10,7 @@ use super::arguments::Arguments;
 use super::loose::{LooseCall, LooseProgram, LooseStep, roll};
 use super::placed::placed;
 use super::tables::{LooseBucket, Tables};
-use super::{Bucketing, Compression, GradReq, Roll, Saved};
+use super::{Ahead, Bucketing, Compression, GradReq, Roll, Saved};
 use crate::alias::{self, Aliases};
 use crate::error::Error;
 use crate::infer::{Shapes, infer};
@@ -117,6 +117,9 @@ pub fn assemble<F: Fn(u32) -> Result<Net, Error>>(
     }
     let programs = drafts.iter().flatten().flatten();
     let limit = programs.map(|draft| draft.peak).max().unwrap_or(0);
+    for (bucket, drafts) in buckets.iter().zip(&mut drafts) {
+        maker.widen(bucket, default_key, limit, drafts)?;
+    }
     let mut finished = Vec::new();
     let mut loose = Vec::new();
     for (bucket, [infer, train]) in buckets.iter().zip(drafts) {
@@ -498,55 +501,107 @@ impl Finished {
 }
 
 impl<F> Maker<'_, F> {
-    /// The programs of a bucket, for inference and for training.
-    fn drafts(&self, bucket: &Bucket, default_key: u32) -> Result<[Option<Draft>; 2], Error> {
+    /// What `act` makes of what the bucket's network is lowered with.
+    fn with_setting<R>(
+        &self,
+        bucket: &Bucket,
+        default_key: u32,
+        act: impl FnOnce(&Setting<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let Bucket { key, net, shapes } = bucket;
-        let roles = self.arguments.roles(net, shapes, *key, default_key)?;
-        let trainable = self.arguments.trainable();
-        let auxiliary = self.arguments.auxiliary();
-        let grad_add = self.arguments.grad_add();
-        let param_lens = self.arguments.param_lens();
-        let setting = Setting {
-            roles: &roles,
-            trainable: &trainable,
-            auxiliary: &auxiliary,
-            param_lens: &param_lens,
+        act(&Setting {
+            roles: &self.arguments.roles(net, shapes, *key, default_key)?,
+            trainable: &self.arguments.trainable(),
+            auxiliary: &self.arguments.auxiliary(),
+            param_lens: &self.arguments.param_lens(),
             state_arrays: match self.config.optimizer {
                 optimizer if optimizer.has_state() => optimizer.kind().arrays() as usize,
                 _ => 0,
             },
             train: self.config.train,
-            grad_add: &grad_add,
+            grad_add: &self.arguments.grad_add(),
             compression: self.config.compression,
             inputs_need_grad: self.config.inputs_need_grad,
             clip_global_norm: self.config.clip_global_norm,
             saved: self.config.saved,
             keep_outputs: self.config.keep_outputs,
             sums: false,
-        };
-        let infer = self.draft(lower(net, shapes, &setting, false)?)?;
-        if self.config.train == Train::None {
-            return Ok([Some(infer), None]);
-        }
-        let mut train = lower(net, shapes, &setting, true)?;
-        if self.config.saved == Saved::F16 {
-            // What is rounded is chosen by the fused program, so that the bits do not depend on who holds gradients.
-            let fused = Setting {
-                train: Train::Fused,
+            ahead: match self.config.ahead {
+                Ahead::Off | Ahead::Free => 1,
+                Ahead::Steps(steps) => steps,
+            },
+        })
+    }
+
+    /// The programs of a bucket, for inference and for training.
+    fn drafts(&self, bucket: &Bucket, default_key: u32) -> Result<[Option<Draft>; 2], Error> {
+        self.with_setting(bucket, default_key, |setting| {
+            let Bucket { net, shapes, .. } = bucket;
+            let infer = self.draft(lower(net, shapes, setting, false)?)?;
+            if self.config.train == Train::None {
+                return Ok([Some(infer), None]);
+            }
+            // Layers that are not trained form their products one by one.
+            let setting = &Setting {
+                ahead: 1,
                 ..setting.clone()
             };
-            let mut which = self.narrowed(&lower(net, shapes, &fused, true)?)?;
-            which.retain(|buf| candidates(&train).contains(buf));
-            train = narrow(&train, &which);
-        }
-        let train = self.draft(train)?;
-        match self.transient_limit() {
-            Some(limit) if train.peak > limit && self.config.share_memory => {
-                let train = self.within(limit, bucket, &setting, train)?;
-                Ok([Some(infer), Some(train)])
+            let train = self.training(bucket, setting)?;
+            match self.transient_limit() {
+                Some(limit) if train.peak > limit && self.config.share_memory => {
+                    let train = self.within(limit, bucket, setting, train)?;
+                    Ok([Some(infer), Some(train)])
+                }
+                _ => Ok([Some(infer), Some(train)]),
             }
-            _ => Ok([Some(infer), Some(train)]),
+        })
+    }
+
+    /// The training program that keeps all that backward needs.
+    fn training(&self, bucket: &Bucket, setting: &Setting<'_>) -> Result<Draft, Error> {
+        let Bucket { net, shapes, .. } = bucket;
+        let train = lower(net, shapes, setting, true)?;
+        if self.config.saved != Saved::F16 {
+            return self.draft(train);
         }
+        // What is rounded is chosen by the fused program, so that the bits do not depend on who holds gradients.
+        let fused = Setting {
+            train: Train::Fused,
+            ..setting.clone()
+        };
+        let mut which = self.narrowed(&lower(net, shapes, &fused, true)?)?;
+        which.retain(|buf| candidates(&train).contains(buf));
+        self.draft(narrow(&train, &which))
+    }
+
+    /// Has recurrent layers of inference form as many products ahead as `limit` elements leave room for.
+    fn widen(
+        &self,
+        bucket: &Bucket,
+        default_key: u32,
+        limit: usize,
+        [infer, _]: &mut [Option<Draft>; 2],
+    ) -> Result<(), Error> {
+        let Bucket { net, shapes, .. } = bucket;
+        let longest = segment::longest(net, shapes);
+        if longest == 0 || self.config.ahead == Ahead::Off || !self.config.share_memory {
+            return Ok(());
+        }
+        self.with_setting(bucket, default_key, |setting| {
+            let halves = std::iter::successors(Some(longest), |steps| Some(steps / 2));
+            for ahead in halves.take_while(|ahead| *ahead > setting.ahead) {
+                let setting = Setting {
+                    ahead,
+                    ..setting.clone()
+                };
+                let wide = self.draft(lower(net, shapes, &setting, false)?)?;
+                if wide.peak <= limit {
+                    *infer = Some(wide);
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Elements that `ram_limit_bytes` leaves to the transient part.

@@ -127,6 +127,18 @@ pub enum Roll {
     Fully,
 }
 
+/// How many time steps' products with the input a recurrent layer forms at a time where it keeps no gates, so in inference: as
+/// products of matrices they take fewer cycles, but each needs a row of sums. The bits of the results do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// One.
+    Off,
+    /// As many as there is room for in the arena without: all, as a rule, where the device trains.
+    Free,
+    /// This many, where the sequence is as long, and more where there is room.
+    Steps(usize),
+}
+
 /// A network for a fixed set of bucket keys. MXNet's constructor arguments and `bind`'s, known at build
 /// time; `sym_gen` is called once for each key.
 ///
@@ -184,6 +196,7 @@ pub struct Bucketing<F> {
     share_memory: bool,
     specialise: Option<bool>,
     roll: Roll,
+    ahead: Ahead,
     place_nodes: u64,
 }
 
@@ -219,6 +232,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
             share_memory: true,
             specialise: None,
             roll: Roll::Free,
+            ahead: Ahead::Free,
             place_nodes: PLACE_NODES,
         }
     }
@@ -393,6 +407,12 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// tables, as does a plan that is loaded, so that a firmware with either links both.
     pub fn specialise(mut self, specialise: bool) -> Self {
         self.specialise = Some(specialise);
+        self
+    }
+
+    /// How many time steps' products with the input a recurrent layer forms at a time in inference.
+    pub fn steps_ahead(mut self, ahead: Ahead) -> Self {
+        self.ahead = ahead;
         self
     }
 

@@ -80,14 +80,19 @@ impl Lowering<'_> {
             (_, false) => Keep::Last,
         };
         let every_step = size.steps * size.state();
+        let rows = match self.setting.ahead {
+            0 | 1 => 1,
+            ahead => ahead.min(size.steps) * size.batch,
+        };
+        let sums_len = rows * gate_len(mode, hidden);
         let (gates_len, c_len, h_len) = match keep {
             Keep::All => (
                 size.steps * size.batch * gate_len(mode, hidden),
                 every_step,
                 every_step,
             ),
-            Keep::Outputs => (gate_len(mode, hidden), size.state(), every_step),
-            Keep::Last => (gate_len(mode, hidden), size.state(), size.state()),
+            Keep::Outputs => (sums_len, size.state(), every_step),
+            Keep::Last => (sums_len, size.state(), size.state()),
         };
         let gates_len = match stores {
             true => size.steps * size.batch * gate_len(mode, hidden),
@@ -110,13 +115,14 @@ impl Lowering<'_> {
         operands.push(h0);
         let (h, saved) = match mode {
             Mode::RnnRelu | Mode::RnnTanh => {
-                let sums = self.temp("sums", hidden);
                 let (h_len, keep) = match stores {
                     true => (every_step, Keep::Outputs),
                     false => (h_len, keep),
                 };
+                // The sums of steps whose h are kept are formed there.
+                let sums = (keep == Keep::Last).then(|| self.temp("sums", sums_len));
                 let h = self.temp("h", h_len);
-                operands.extend([Some(sums), Some(h)]);
+                operands.extend([sums, Some(h)]);
                 let keep = keep_number(keep);
                 let ints = [ints[0], ints[1], ints[2], keep, mode_number(mode)];
                 self.call(Kernel::RnnForward, &operands, &ints);
