@@ -12,7 +12,6 @@
 
 use super::blas::{self, Matrix, Outer, Tile};
 use super::elementwise::add_assign;
-use super::finite::all_finite;
 use super::rows::{Strided, rows_mut, split};
 use crate::optim::{Optimizer, Overflow, Update};
 use crate::products::Products;
@@ -301,12 +300,10 @@ pub fn bias_update<T: Optimizer>(
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
     if let (1, row) = bias_rows(delta, outputs) {
-        let row = row.row(0, outputs);
-        return match b.get_mut(..outputs) {
-            Some(b) if all_finite(row) => update.row(0, b, row),
-            Some(_) => Err(Overflow),
-            None => Ok(()),
+        let Some(b) = b.get_mut(..outputs) else {
+            return Ok(());
         };
+        return update.tile(0, Tile::row(outputs), b, row.row(0, outputs));
     }
     let mut sums = [0.0; TILE_COLUMNS];
     let mut at = 0;
@@ -318,10 +315,7 @@ pub fn bias_update<T: Optimizer>(
         };
         sums.fill(0.0);
         add_rows(delta, outputs, at, sums);
-        if !all_finite(sums) {
-            return Err(Overflow);
-        }
-        update.row(at, b, sums)?;
+        update.tile(at, Tile::row(sums.len()), b, sums)?;
         at = end;
     }
     Ok(())

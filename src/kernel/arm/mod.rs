@@ -9,6 +9,7 @@
 mod axpy;
 mod cells;
 mod copy;
+mod exceptions;
 mod finite;
 #[cfg(feature = "fma")]
 mod fma;

@@ -1,16 +1,17 @@
 //! The outer product of two vectors, given to SGD as it is formed.
 
-use super::text::{add, fpu, mul, sub, zero};
-use crate::kernel::blas::{Rates, all_finite};
+use super::exceptions::Exceptions;
+use super::finite::all_finite;
+use super::text::{add, fpu, mul, sub};
+use crate::kernel::blas::Rates;
 use crate::kernel::finite::finite;
 
-/// What a row of weights is moved by, and the sum of the new weights: finite only if all of them are.
+/// What a row of weights is moved by.
 #[repr(C)]
 struct Rank1 {
     delta: [f32; 4],
     lr: f32,
     momentum: f32,
-    sum: f32,
 }
 
 /// See [`outer_momentum`](crate::kernel::blas::portable::outer_momentum).
@@ -34,6 +35,7 @@ pub fn outer_momentum(
     let mut rank1 = Rank1::new(rates);
     let (mut at_w, mut at_m) = (w.as_mut_ptr(), m.as_mut_ptr());
     let (fours, rest) = delta.as_chunks::<4>();
+    let exceptions = Exceptions::watch();
     // SAFETY: w and m have a row of `width` values for each delta, and each turn moves past the rows that it used.
     unsafe {
         for four in fours {
@@ -49,7 +51,7 @@ pub fn outer_momentum(
             at_m = at_m.add(width);
         }
     }
-    finite(rank1.sum) || all_finite(w)
+    exceptions.none() && are_finite(rates, delta, x) || all_finite(w)
 }
 
 /// See [`outer_plain`](crate::kernel::blas::portable::outer_plain).
@@ -63,6 +65,7 @@ pub fn outer_plain(rates: Rates, delta: &[f32], x: &[f32], w: &mut [f32]) -> boo
     let mut rank1 = Rank1::new(rates);
     let mut at = w.as_mut_ptr();
     let (fours, rest) = delta.as_chunks::<4>();
+    let exceptions = Exceptions::watch();
     // SAFETY: w has a row of `width` values for each delta, and each turn moves past the rows that it used.
     unsafe {
         for four in fours {
@@ -76,11 +79,29 @@ pub fn outer_plain(rates: Rates, delta: &[f32], x: &[f32], w: &mut [f32]) -> boo
             at = at.add(width);
         }
     }
-    finite(rank1.sum) || all_finite(w)
+    exceptions.none() && are_finite(rates, delta, x) || all_finite(w)
 }
 
-/// Eight weights of a row: m = mu m - lr (delta x), w += m, and w joins the sum s30. m in s0 to s7, w in s8 to s15, x in s16 to
-/// s23, lr and mu in s28 and s29; no instruction waits for the one before it.
+/// Whether what the weights are moved by is finite. Then, as they were finite themselves, a new one is not only where an operation has
+/// overflowed.
+fn are_finite(rates: Rates, delta: &[f32], x: &[f32]) -> bool {
+    finite(rates.lr) && finite(rates.momentum) && all_finite(delta) && all_finite(x)
+}
+
+/// Two weights: m = mu m - lr (delta x), w += m; no instruction waits for the one before it. lr and mu in s28 and s29.
+macro_rules! two_with_momentum {
+    ($delta:literal: $m0:literal $w0:literal $x0:literal, $m1:literal $w1:literal $x1:literal) => {
+        concat!(
+            mul!(30 = $delta * $x0, 31 = $delta * $x1),
+            mul!($m0 = 29 * $m0, $m1 = 29 * $m1),
+            mul!(30 = 28 * 30, 31 = 28 * 31),
+            sub!($m0 -= 30, $m1 -= 31),
+            add!($w0 += $m0, $w1 += $m1),
+        )
+    };
+}
+
+/// Eight weights of a row. m in s0 to s7, w in s8 to s15, x in s16 to s23.
 macro_rules! eight_with_momentum {
     ($delta:literal, $m:literal, $w:literal) => {
         concat!(
@@ -90,50 +111,16 @@ macro_rules! eight_with_momentum {
             "vldmia ",
             $w,
             ", {{s8-s15}}\n",
-            mul!(31 = $delta * 16, 0 = 29 * 0, 31 = 28 * 31, 1 = 29 * 1),
-            sub!(0 -= 31),
-            mul!(31 = $delta * 17, 2 = 29 * 2),
-            add!(8 += 0),
-            mul!(31 = 28 * 31, 3 = 29 * 3),
-            sub!(1 -= 31),
-            mul!(31 = $delta * 18, 4 = 29 * 4),
-            add!(9 += 1),
-            mul!(31 = 28 * 31),
-            add!(30 += 8),
-            sub!(2 -= 31),
-            mul!(31 = $delta * 19, 5 = 29 * 5),
-            add!(10 += 2),
-            mul!(31 = 28 * 31),
-            add!(30 += 9),
-            sub!(3 -= 31),
-            mul!(31 = $delta * 20, 6 = 29 * 6),
-            add!(11 += 3),
-            mul!(31 = 28 * 31),
-            add!(30 += 10),
-            sub!(4 -= 31),
-            mul!(31 = $delta * 21, 7 = 29 * 7),
-            add!(12 += 4),
-            mul!(31 = 28 * 31),
-            add!(30 += 11),
-            sub!(5 -= 31),
-            mul!(31 = $delta * 22),
-            add!(13 += 5),
-            mul!(31 = 28 * 31),
-            add!(30 += 12),
-            sub!(6 -= 31),
-            mul!(31 = $delta * 23),
-            add!(14 += 6),
-            mul!(31 = 28 * 31),
-            add!(30 += 13),
-            sub!(7 -= 31),
-            add!(30 += 14, 15 += 7),
+            two_with_momentum!($delta: 0 8 16, 1 9 17),
+            two_with_momentum!($delta: 2 10 18, 3 11 19),
+            two_with_momentum!($delta: 4 12 20, 5 13 21),
+            two_with_momentum!($delta: 6 14 22, 7 15 23),
             "vstmia ",
             $m,
             "!, {{s0-s7}}\n",
             "vstmia ",
             $w,
             "!, {{s8-s15}}\n",
-            add!(30 += 15),
         )
     };
 }
@@ -157,12 +144,11 @@ macro_rules! one_with_momentum {
             "vstmia ",
             $w,
             "!, {{s8}}\n",
-            add!(30 += 8),
         )
     };
 }
 
-/// Eight weights of a row: w -= lr (delta x), and w joins the sums s30 and s31. w in s8 to s15, x in s16 to s23, lr in s28.
+/// Eight weights of a row: w -= lr (delta x). w in s8 to s15, x in s16 to s23, lr in s28.
 macro_rules! eight_plain {
     ($delta:literal, $w:literal) => {
         concat!(
@@ -201,16 +187,6 @@ macro_rules! eight_plain {
                 14 -= 6,
                 15 -= 7
             ),
-            add!(
-                30 += 8,
-                31 += 9,
-                30 += 10,
-                31 += 11,
-                30 += 12,
-                31 += 13,
-                30 += 14,
-                31 += 15
-            ),
             "vstmia ",
             $w,
             "!, {{s8-s15}}\n",
@@ -230,7 +206,6 @@ macro_rules! one_plain {
             "vstmia ",
             $w,
             "!, {{s8}}\n",
-            add!(30 += 8),
         )
     };
 }
@@ -239,7 +214,7 @@ macro_rules! one_plain {
 macro_rules! columns {
     ([$($eight:tt)*], [$($one:tt)*]) => {
         concat!(
-            "vldmia {rank1}, {{s24-s30}}\n",
+            "vldmia {rank1}, {{s24-s29}}\n",
             "subs {n}, {n}, #8\n",
             "blo 3f\n",
             "2:\n",
@@ -266,7 +241,6 @@ impl Rank1 {
             delta: [0.0; 4],
             lr: rates.lr,
             momentum: rates.momentum,
-            sum: 0.0,
         }
     }
 
@@ -275,7 +249,7 @@ impl Rank1 {
     /// # Safety
     /// `x.len()` values in each of four rows at `w` and at `m`.
     #[inline(always)]
-    unsafe fn momentum_four(&mut self, x: &[f32], w: *mut f32, m: *mut f32) {
+    unsafe fn momentum_four(&self, x: &[f32], w: *mut f32, m: *mut f32) {
         let width = x.len();
         // SAFETY: reads and writes the rows to their ends, 8 and 1 columns at a time.
         unsafe {
@@ -294,8 +268,7 @@ impl Rank1 {
                         one_with_momentum!(27, "{m3}", "{w3}")
                     ]
                 ),
-                "vstr s30, [{rank1}, #24]",
-                rank1 = in(reg) self,
+                rank1 = in(reg) &raw const *self,
                 x = inout(reg) x.as_ptr() => _,
                 n = inout(reg) width => _,
                 w0 = inout(reg) w => _,
@@ -315,7 +288,7 @@ impl Rank1 {
     /// # Safety
     /// `x.len()` values at `w` and at `m`.
     #[inline(always)]
-    unsafe fn momentum_one(&mut self, x: &[f32], w: *mut f32, m: *mut f32) {
+    unsafe fn momentum_one(&self, x: &[f32], w: *mut f32, m: *mut f32) {
         // SAFETY: as in `momentum_four`.
         unsafe {
             fpu!(
@@ -323,8 +296,7 @@ impl Rank1 {
                     [eight_with_momentum!(24, "{m0}", "{w0}")],
                     [one_with_momentum!(24, "{m0}", "{w0}")]
                 ),
-                "vstr s30, [{rank1}, #24]",
-                rank1 = in(reg) self,
+                rank1 = in(reg) &raw const *self,
                 x = inout(reg) x.as_ptr() => _,
                 n = inout(reg) x.len() => _,
                 w0 = inout(reg) w => _,
@@ -338,12 +310,11 @@ impl Rank1 {
     /// # Safety
     /// `x.len()` values in each of four rows at `w`.
     #[inline(always)]
-    unsafe fn plain_four(&mut self, x: &[f32], w: *mut f32) {
+    unsafe fn plain_four(&self, x: &[f32], w: *mut f32) {
         let width = x.len();
         // SAFETY: as in `momentum_four`.
         unsafe {
             fpu!(
-                zero!(31),
                 columns!(
                     [
                         eight_plain!(24, "{w0}"),
@@ -358,9 +329,7 @@ impl Rank1 {
                         one_plain!(27, "{w3}")
                     ]
                 ),
-                add!(30 += 31),
-                "vstr s30, [{rank1}, #24]",
-                rank1 = in(reg) self,
+                rank1 = in(reg) &raw const *self,
                 x = inout(reg) x.as_ptr() => _,
                 n = inout(reg) width => _,
                 w0 = inout(reg) w => _,
@@ -376,15 +345,12 @@ impl Rank1 {
     /// # Safety
     /// `x.len()` values at `w`.
     #[inline(always)]
-    unsafe fn plain_one(&mut self, x: &[f32], w: *mut f32) {
+    unsafe fn plain_one(&self, x: &[f32], w: *mut f32) {
         // SAFETY: as in `momentum_four`.
         unsafe {
             fpu!(
-                zero!(31),
                 columns!([eight_plain!(24, "{w0}")], [one_plain!(24, "{w0}")]),
-                add!(30 += 31),
-                "vstr s30, [{rank1}, #24]",
-                rank1 = in(reg) self,
+                rank1 = in(reg) &raw const *self,
                 x = inout(reg) x.as_ptr() => _,
                 n = inout(reg) x.len() => _,
                 w0 = inout(reg) w => _,

@@ -9,6 +9,7 @@ const FILES: [&str; 16] = [
     "kernel/arm/axpy.rs",
     "kernel/arm/cells.rs",
     "kernel/arm/copy.rs",
+    "kernel/arm/exceptions.rs",
     "kernel/arm/finite.rs",
     "kernel/arm/fma.rs",
     "kernel/arm/gates.rs",
