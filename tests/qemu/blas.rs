@@ -303,7 +303,7 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
     check("gemv_two", recipe, buffers, |check, io| {
         let random = &mut check.random;
         let inputs = 1 + random.below(29);
-        let (first, second, from) = (random.below(20), random.below(20), random.below(3));
+        let (first, second, from) = (random.below(13), random.below(13), random.below(3));
         let x = &io.a[from..][..inputs];
         let w = &io.b[from..][..inputs * (first + second)];
         let b = &io.c[..if random.coin() { first + second } else { 0 }];
