@@ -12,6 +12,7 @@
 
 use super::blas::{self, Matrix, Outer, Tile};
 use super::elementwise::add_assign;
+use super::finite::all_finite;
 use super::rows::{Strided, rows_mut, split};
 use crate::optim::{Optimizer, Overflow, Update};
 use crate::products::Products;
@@ -315,7 +316,10 @@ pub fn bias_update<T: Optimizer>(
         };
         sums.fill(0.0);
         add_rows(delta, outputs, at, sums);
-        update.tile(at, Tile::row(sums.len()), b, sums)?;
+        if !all_finite(sums) {
+            return Err(Overflow);
+        }
+        update.row(at, b, sums)?;
         at = end;
     }
     Ok(())

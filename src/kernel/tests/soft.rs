@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::vec::Vec;
 
 /// Between -1 and 1; now and then a zero of either sign, something subnormal, huge or infinite.
-fn floats(v: &mut Values, len: usize) -> Vec<f32> {
+pub(super) fn floats(v: &mut Values, len: usize) -> Vec<f32> {
     let mut floats = v.floats(len);
     for value in &mut floats {
         match v.next() % 40 {
@@ -24,7 +24,7 @@ fn floats(v: &mut Values, len: usize) -> Vec<f32> {
 }
 
 /// The bits; of a NaN that it is one.
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     let bits = |value: &f32| match value.is_nan() {
         true => f32::NAN.to_bits(),
         false => value.to_bits(),
@@ -32,7 +32,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(bits).collect()
 }
 
-fn rates(v: &mut Values) -> Rates {
+pub(super) fn rates(v: &mut Values) -> Rates {
     let [lr, momentum, scale] = v.floats(3)[..] else {
         unreachable!()
     };
@@ -53,7 +53,7 @@ fn rates(v: &mut Values) -> Rates {
 
 /// Gives the same buffers to both and compares what they leave there and return.
 #[track_caller]
-fn same<R: PartialEq + core::fmt::Debug, const N: usize>(
+pub(super) fn same<R: PartialEq + core::fmt::Debug, const N: usize>(
     buffers: [Vec<f32>; N],
     ours: impl FnOnce(&mut [Vec<f32>; N]) -> R,
     theirs: impl FnOnce(&mut [Vec<f32>; N]) -> R,
