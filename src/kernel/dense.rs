@@ -192,7 +192,7 @@ impl Dense {
     /// is -0, the momentum or the weight was, and nothing decays, it may stay -0.)
     ///
     /// # Errors
-    /// A gradient or a new weight is not finite. Some weights are updated already.
+    /// A gradient or a new weight is not finite, where all operands were. Some weights are updated already.
     pub fn update<T: Optimizer>(
         self,
         delta: Strided<'_>, // [R, O]

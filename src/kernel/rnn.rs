@@ -64,7 +64,8 @@ pub fn forward(dims: Dims, mode: Mode, math: Math, io: Forward<'_>) {
     if keep != Keep::Last {
         input.forward(io.x, wi, bi, io.h);
         let mut before = io.h0;
-        for h in rows_mut(io.h, state_len) {
+        let steps = rows(io.x, batch.saturating_mul(inputs));
+        for (_, h) in steps.zip(rows_mut(io.h, state_len)) {
             let mut h_before = rows(before, hidden);
             for h in rows_mut(h, hidden) {
                 state.row(h_before.next().unwrap_or(&[]), wh, bh, h, true);

@@ -289,7 +289,7 @@ impl<O: Optimizer> Update<'_, O> {
     /// Moves `w`, all weights of the kernel, by the gradient that is the sum of `outer`; `None` where the optimizer needs it row by row.
     ///
     /// # Errors
-    /// A new weight is not finite.
+    /// A new weight is not finite, where all operands were.
     #[inline]
     pub fn outer(
         &mut self,

@@ -314,16 +314,12 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         let (x, w) = (&io.a[..rows * inputs], &io.b[..inputs * outputs]);
         let b = &io.c[..if random.coin() { outputs } else { 0 }];
         let stride = outputs + random.below(3);
-        blas::gemm(
-            products,
-            [inputs, outputs],
-            x,
-            w,
-            b,
-            &mut io.ours[0],
-            stride,
-        );
-        portable::gemm::<P>(inputs, outputs, x, w, b, &mut io.theirs[0], stride);
+        // Now and then y has fewer rows.
+        let held = if random.coin() { 1 + random.below(rows) } else { rows };
+        let len = (held - 1) * stride + outputs;
+        let [y, theirs] = [&mut io.ours[0][..len], &mut io.theirs[0][..len]];
+        blas::gemm(products, [inputs, outputs], x, w, b, y, stride);
+        portable::gemm::<P>(inputs, outputs, x, w, b, theirs, stride);
     });
 
     check("axpy", recipe, buffers, |check, io| {

@@ -7,7 +7,7 @@ use core::arch::asm;
 #[inline(always)]
 pub fn fmaf(a: f32, b: f32, sum: f32) -> f32 {
     let mut result = sum;
-    // SAFETY: writes the registers named, and the cumulative flags of the FPU, which nothing reads.
+    // SAFETY: writes the registers named, and the cumulative flags of the FPU, at which `exceptions` looks: one more makes it doubt, and no more.
     unsafe {
         asm!(
             "vmov s0, {result}",

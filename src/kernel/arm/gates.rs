@@ -2,6 +2,7 @@
 //! by a conversion to a fixed-point number of 23 fraction bits, which is the exponent moved to its place.
 
 use super::text::{each, fpu};
+use crate::kernel::rows::rows;
 use crate::math::own::{DROP, LIFT, LN2, PER_LN2, ROUND, SERIES, SIGMOID, TANH};
 
 /// What a loop keeps in s18 to s31.
@@ -284,9 +285,9 @@ pub fn gru_cell(gates: &mut [f32], h: &mut [f32]) {
     if gates.len() < 4 * hidden {
         return;
     }
-    let (n, h_at) = (gates.as_mut_ptr(), h.as_mut_ptr());
+    let (gates_at, h_at) = (gates.as_mut_ptr(), h.as_mut_ptr());
     // SAFETY: the gates are four times `hidden` values, and h `hidden`.
-    unsafe { cells(fours, n, hidden, h_at) };
+    unsafe { cells(fours, gates_at, hidden, h_at) };
     if 4 * fours < hidden {
         last_cells(4 * fours, gates, h);
     }
@@ -298,7 +299,7 @@ fn last_cells(from: usize, gates: &mut [f32], h: &mut [f32]) {
     let hidden = h.len();
     let mut tiles = [[0.0; 4]; 4];
     let mut last_h = [0.0; 4];
-    for (tile, gate) in tiles.iter_mut().zip(gates.chunks(hidden)) {
+    for (tile, gate) in tiles.iter_mut().zip(rows(gates, hidden)) {
         let values = gate.iter().skip(from);
         tile.iter_mut()
             .zip(values)

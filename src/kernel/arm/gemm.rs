@@ -2,7 +2,6 @@
 
 use super::gemv;
 use super::text::{NO_BIAS, ZEROS, add, either, fma, fpu, mul};
-use crate::kernel::blas::holds;
 use crate::kernel::rows::{rows, strided_mut};
 use crate::products::MulAdd;
 
@@ -41,7 +40,12 @@ pub fn gemm<P: MulAdd>(
         return;
     }
     let stride = stride.max(outputs);
-    let count = x.len() / inputs;
+    // Rows that both have.
+    let in_y = match y.len().checked_sub(outputs) {
+        Some(last) => last / stride + 1,
+        None => 0,
+    };
+    let count = in_y.min(x.len() / inputs);
     let mut at = 0;
     while at < count {
         // Four rows that are left over take longer one by one than with the one before them, whose sums come out as they are.
@@ -52,7 +56,7 @@ pub fn gemm<P: MulAdd>(
             return;
         };
         match x.get(..5 * inputs) {
-            Some(five) if holds(y.len(), stride, 5, outputs) => {
+            Some(five) if count - at >= 5 => {
                 five_rows::<P>(inputs, outputs, five, w, b, y, stride);
                 at += 5;
             }

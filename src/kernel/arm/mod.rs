@@ -4,7 +4,8 @@
 //! loads serves as many multiplications as the 32 registers hold.
 //!
 //! With `kernel/riscv` the only place of unsafe code. Each function checks its slices first and is safe to call with any; its twin is
-//! the function of the same name in [`portable`](super::blas::portable), of those in `gates` that of [`own`](crate::math).
+//! the function of the same name in [`portable`](super::blas::portable), of the loops in `gates` that of [`own`](crate::math), and of a GRU's cell what
+//! [`gru_cell`](super::blas::gru_cell) does without it.
 
 mod axpy;
 mod cells;

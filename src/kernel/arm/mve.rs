@@ -27,7 +27,7 @@ macro_rules! mve {
 #[inline(always)]
 pub fn fmaf_flushed(a: f32, b: f32, sum: f32) -> f32 {
     let mut result = sum;
-    // SAFETY: writes the registers named, and the cumulative flags of the FPU, which nothing reads. The other lanes take part with what
+    // SAFETY: writes the registers named, and the cumulative flags of the FPU (see `fma.rs`). The other lanes take part with what
     // they hold, and nothing reads them.
     unsafe {
         asm!(

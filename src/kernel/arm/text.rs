@@ -91,14 +91,13 @@ macro_rules! fpu {
     };
 }
 
-/// asm! with the registers s0 to s17 given up, of which a function must save two for its caller in place of sixteen.
+/// asm! with the registers s0 to s15 given up, none of which a function must save for its caller.
 macro_rules! fpu_low {
     ($($part:tt)*) => {
         core::arch::asm!(
             $($part)*
             out("d0") _, out("d1") _, out("d2") _, out("d3") _,
             out("d4") _, out("d5") _, out("d6") _, out("d7") _,
-            out("d8") _,
             options(nostack),
         )
     };

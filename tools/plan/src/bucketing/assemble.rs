@@ -527,7 +527,7 @@ impl<F> Maker<'_, F> {
             keep_outputs: self.config.keep_outputs,
             sums: false,
             ahead: match self.config.ahead {
-                Ahead::Off | Ahead::Free => 1,
+                Ahead::Off | Ahead::Free => 0,
                 Ahead::Steps(steps) => steps,
             },
         })
@@ -543,7 +543,7 @@ impl<F> Maker<'_, F> {
             }
             // Layers that are not trained form their products one by one.
             let setting = &Setting {
-                ahead: 1,
+                ahead: 0,
                 ..setting.clone()
             };
             let train = self.training(bucket, setting)?;

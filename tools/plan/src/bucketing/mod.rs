@@ -131,11 +131,11 @@ pub enum Roll {
 /// products of matrices they take fewer cycles, but each needs a row of sums. The bits of the results do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
-    /// One.
+    /// One, of one sequence of the batch.
     Off,
     /// As many as there is room for in the arena without: all, as a rule, where the device trains.
     Free,
-    /// This many, where the sequence is as long, and more where there is room.
+    /// This many, of all sequences of the batch, where they are as long, and more where there is room.
     Steps(usize),
 }
 

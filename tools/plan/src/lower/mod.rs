@@ -68,7 +68,8 @@ pub struct Setting<'s> {
     /// Under `Train::Fused`: whether backward sums gradients in transient buffers, so that neither deltas nor inputs must
     /// outlive it.
     pub sums: bool,
-    /// Time steps whose products with the input a recurrent layer forms at a time where it keeps no gates.
+    /// Time steps whose products with the input a recurrent layer forms at a time where it keeps no gates; 0: those of one sequence
+    /// in one step.
     pub ahead: usize,
 }
 

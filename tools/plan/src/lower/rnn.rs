@@ -81,7 +81,7 @@ impl Lowering<'_> {
         };
         let every_step = size.steps * size.state();
         let rows = match self.setting.ahead {
-            0 | 1 => 1,
+            0 => 1,
             ahead => ahead.min(size.steps) * size.batch,
         };
         let sums_len = rows * gate_len(mode, hidden);

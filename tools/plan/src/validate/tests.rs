@@ -443,7 +443,7 @@ fn lowered(train: Train) -> Code {
         saved: Saved::F32,
         keep_outputs: true,
         sums: false,
-        ahead: 1,
+        ahead: 0,
     };
     lower(&net, &shapes, &setting, true).expect("lowered")
 }
