@@ -296,7 +296,15 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         let w = &io.b[from..][..inputs * (first + second)];
         let b = &io.c[..if random.coin() { first + second } else { 0 }];
         let [y, then] = &mut io.ours;
-        blas::gemv_two(products, inputs, x, w, b, &mut y[..first], &mut then[..second]);
+        blas::gemv_two(
+            products,
+            inputs,
+            x,
+            w,
+            b,
+            &mut y[..first],
+            &mut then[..second],
+        );
         let [y, then] = &mut io.theirs;
         let [y, then] = [&mut y[..first], &mut then[..second]];
         portable::gemv::<P>(inputs, x, w, &b[..b.len().min(first)], y, true);
@@ -315,7 +323,11 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
         let b = &io.c[..if random.coin() { outputs } else { 0 }];
         let stride = outputs + random.below(3);
         // Now and then y has fewer rows.
-        let held = if random.coin() { 1 + random.below(rows) } else { rows };
+        let held = if random.coin() {
+            1 + random.below(rows)
+        } else {
+            rows
+        };
         let len = (held - 1) * stride + outputs;
         let [y, theirs] = [&mut io.ours[0][..len], &mut io.theirs[0][..len]];
         blas::gemm(products, [inputs, outputs], x, w, b, y, stride);
