@@ -1,5 +1,7 @@
 //! The arena: the one block of memory that a module works in.
 
+use core::ops::Range;
+
 use crate::plan::{Plan, Space, Span};
 
 /// `WORDS` elements of 4 bytes, aligned to 16 bytes. Place one in a `static` or on the stack;
@@ -109,36 +111,73 @@ impl Memory<'_> {
     /// Resolves the operands of one call. `None` if one lies outside its space or two of them overlap in
     /// the arena; a plan that passed the validator has neither.
     pub(crate) fn views<const N: usize>(&mut self, spans: [Span; N]) -> Option<[View<'_>; N]> {
-        self.views_within(self.arena.len(), spans)
-    }
-
-    /// The same in the first `words` elements of the arena. Where the caller knows all of these numbers, nothing is left to check but
-    /// that there are so many.
-    #[inline(always)]
-    pub(crate) fn views_within<const N: usize>(
-        &mut self,
-        words: usize,
-        spans: [Span; N],
-    ) -> Option<[View<'_>; N]> {
-        let mut ranges = [const { 0..0 }; N];
-        for (range, span) in ranges.iter_mut().zip(&spans) {
-            if span.space() == Space::Arena {
-                *range = span.range();
-            }
-        }
-        let arena = self.arena.get_mut(..words)?;
-        let arena = arena.get_disjoint_mut(ranges).ok()?;
+        let arena = self.arena.get_disjoint_mut(ranges(&spans)).ok()?;
         let mut views = [const { View::F32(&[]) }; N];
         for ((view, span), words) in views.iter_mut().zip(spans).zip(arena) {
             *view = match span.space() {
                 Space::Arena => View::Arena(words),
-                Space::Flash => View::F32(self.flash.get(span.range())?),
-                Space::Data(port) => port_view(self.data, port, span)?,
-                Space::Label(port) => port_view(self.label, port, span)?,
-                Space::HeadGrad(port) => port_view(self.head_grads, port, span)?,
+                _ => outside(self.flash, self.data, self.label, self.head_grads, span)?,
             };
         }
         Some(views)
+    }
+
+    /// The same in the first `words` elements of the arena, for a caller who knows all of these numbers: nothing is left to check but
+    /// that there are so many. Written out, as the compiler may leave a loop of a few turns as it is, and then knows none.
+    #[inline(always)]
+    pub(crate) fn known_views<const N: usize>(
+        &mut self,
+        words: usize,
+        spans: [Span; N],
+    ) -> Option<[View<'_>; N]> {
+        const { assert!(N <= 16) };
+        let arena = self.arena.get_mut(..words)?;
+        let mut arena = arena.get_disjoint_mut(ranges(&spans)).ok()?;
+        let mut views = [const { View::F32(&[]) }; N];
+        macro_rules! each {
+            ($($at:literal)*) => {
+                $(if let (Some(view), Some(span), Some(words)) =
+                    (views.get_mut($at), spans.get($at), arena.get_mut($at))
+                {
+                    *view = match span.space() {
+                        Space::Arena => View::Arena(core::mem::take(words)),
+                        _ => outside(self.flash, self.data, self.label, self.head_grads, *span)?,
+                    };
+                })*
+            };
+        }
+        each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        Some(views)
+    }
+}
+
+/// Where operands lie in the arena; those that do not are nowhere in it.
+#[inline(always)]
+fn ranges<const N: usize>(spans: &[Span; N]) -> [Range<usize>; N] {
+    let mut ranges = [const { 0..0 }; N];
+    for (range, span) in ranges.iter_mut().zip(spans) {
+        if span.space() == Space::Arena {
+            *range = span.range();
+        }
+    }
+    ranges
+}
+
+/// An operand that does not lie in the arena.
+#[inline(always)]
+fn outside<'x>(
+    flash: &'x [f32],
+    data: &'x [Tensor<'x>],
+    label: &'x [Tensor<'x>],
+    head_grads: &'x [Tensor<'x>],
+    span: Span,
+) -> Option<View<'x>> {
+    match span.space() {
+        Space::Arena => None,
+        Space::Flash => flash.get(span.range()).map(View::F32),
+        Space::Data(port) => port_view(data, port, span),
+        Space::Label(port) => port_view(label, port, span),
+        Space::HeadGrad(port) => port_view(head_grads, port, span),
     }
 }
 

@@ -130,7 +130,7 @@ impl<C: Fixed> Source for Known<C> {
             }
         }
         memory
-            .views_within(C::PLAN.arena_len as usize, spans)
+            .known_views(C::PLAN.arena_len as usize, spans)
             .ok_or(Fault::Operand)
     }
 

@@ -193,6 +193,7 @@ impl Dense {
     ///
     /// # Errors
     /// A gradient or a new weight is not finite, where all operands were. Some weights are updated already.
+    #[inline(always)]
     pub fn update<T: Optimizer>(
         self,
         delta: Strided<'_>, // [R, O]
@@ -204,6 +205,26 @@ impl Dense {
         let Some(outer) = self.outer(delta, x0, x1) else {
             return Ok(());
         };
+        // Not in one function with the sums: with lengths that the compiler knows (but for an input of another type, which has no rows)
+        // they need not be linked.
+        if outer.x_rows == 0 && outer.more_rows == 0 {
+            return Ok(());
+        }
+        if let Some(product) = outer.single(self.inputs)
+            && let Some(done) = update.product(w, product)
+        {
+            return done;
+        }
+        self.update_sum(outer, w, update)
+    }
+
+    #[inline(never)]
+    fn update_sum<T: Optimizer>(
+        self,
+        outer: Outer<'_>,
+        w: &mut [f32], // [O, K]
+        mut update: Update<'_, T>,
+    ) -> Result<(), Overflow> {
         if let Some(done) = update.outer(w, outer, self.inputs) {
             return done;
         }
@@ -294,18 +315,30 @@ fn bias_rows(delta: Strided<'_>, outputs: usize) -> (usize, Matrix<'_>) {
 ///
 /// # Errors
 /// A gradient or a new bias is not finite. Some values before it are updated already.
+#[inline(always)]
 pub fn bias_update<T: Optimizer>(
     delta: Strided<'_>, // [R, O]
     outputs: usize,
     b: &mut [f32], // [O]
     mut update: Update<'_, T>,
 ) -> Result<(), Overflow> {
-    if let (1, row) = bias_rows(delta, outputs) {
-        let Some(b) = b.get_mut(..outputs) else {
-            return Ok(());
-        };
-        return update.tile(0, Tile::row(outputs), b, row.row(0, outputs));
-    }
+    let (1, row) = bias_rows(delta, outputs) else {
+        return bias_update_sum(delta, outputs, b, update);
+    };
+    let Some(b) = b.get_mut(..outputs) else {
+        return Ok(());
+    };
+    update.row(0, b, row.row(0, outputs))
+}
+
+/// [`bias_update`] of several rows.
+#[inline(never)]
+fn bias_update_sum<T: Optimizer>(
+    delta: Strided<'_>, // [R, O]
+    outputs: usize,
+    b: &mut [f32], // [O]
+    mut update: Update<'_, T>,
+) -> Result<(), Overflow> {
     let mut sums = [0.0; TILE_COLUMNS];
     let mut at = 0;
     while at < outputs {

@@ -62,7 +62,7 @@ pub use signum::Signum;
 pub use states::States;
 
 use crate::error::OptimizerError;
-use crate::kernel::blas::{Outer, Tile, all_finite};
+use crate::kernel::blas::{Outer, Product, Tile, all_finite};
 use crate::kernel::rows::{Strided, strided_mut};
 use crate::math::Math;
 use common::common;
@@ -125,6 +125,18 @@ pub trait Optimizer: Sized {
     /// Changes the weights `w` and their states by the gradient `g`; true if all new weights are finite.
     /// `states` is empty for a parameter without state; an empty `g` is a gradient of zeros.
     fn apply(step: &Self::Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool;
+
+    /// Moves `w` by the gradient that is `product`, as it is formed. `None` where the optimizer needs the gradient first; else as
+    /// [`apply`](Self::apply).
+    #[inline]
+    fn apply_product(
+        _step: &Self::Step,
+        _w: &mut [f32],
+        _product: Product<'_>,
+        _states: States<'_>,
+    ) -> Option<bool> {
+        None
+    }
 
     /// Moves `w`, rows of `width` weights, by the gradient that is the sum of `outer`, as it is formed. `None` where the optimizer,
     /// or these numbers, need the gradient first; else as [`apply`](Self::apply).
@@ -284,6 +296,20 @@ impl<O: Optimizer> Update<'_, O> {
         } else {
             Err(Overflow)
         }
+    }
+
+    /// Moves `w`, all weights of the kernel, by the gradient that is `product`; `None` where the optimizer needs it row by row.
+    ///
+    /// # Errors
+    /// A new weight is not finite, where all operands were.
+    #[inline]
+    pub fn product(
+        &mut self,
+        w: &mut [f32],
+        product: Product<'_>,
+    ) -> Option<Result<(), Overflow>> {
+        let done = O::apply_product(&self.step, w, product, self.states.after(0))?;
+        Some(if done { Ok(()) } else { Err(Overflow) })
     }
 
     /// Moves `w`, all weights of the kernel, by the gradient that is the sum of `outer`; `None` where the optimizer needs it row by row.

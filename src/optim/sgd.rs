@@ -9,9 +9,9 @@
 use super::common::{cut, share};
 use super::{At, Common, Kind, Optimizer, States, common};
 use crate::error::{Hyper, OptimizerError};
-use crate::kernel::blas::{self, Outer, Rates, Tile};
+use crate::kernel::blas::{self, Outer, Product, Rates, Tile};
 use crate::kernel::finite::finite;
-use crate::kernel::rows::{Strided, strided_mut};
+use crate::kernel::rows::{Strided, groups, rows_mut, strided_mut};
 
 /// The numbers of the optimizer; `learning_rate` and `wd` before a parameter's multipliers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +55,47 @@ impl Step {
         self.decay == 0.0 && self.bound == f32::INFINITY
     }
 
+    /// An update of weights without a state. Not in one function with those that have one: a model whose parameters all have a state
+    /// links none of it.
+    #[inline(never)]
+    fn plain(&self, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
+        if self.is_simple() {
+            return blas::sgd_plain(self.rates, tile, w, g);
+        }
+        let rows = strided_mut(w, 0, tile.stride, tile.width).take(tile.rows);
+        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
+        rows.zip(g)
+            .all(|(w, g)| blas::all_finite(g) && self.general(w, g, &mut []))
+    }
+
+    /// One of weights that have a state.
+    #[inline(never)]
+    fn with_momentum(&self, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+        if self.is_simple() {
+            return blas::sgd_momentum(self.rates, tile, w, g, m);
+        }
+        let rows = strided_mut(w, 0, tile.stride, tile.width).take(tile.rows);
+        let states = strided_mut(m, 0, tile.stride, tile.width);
+        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
+        rows.zip(states)
+            .zip(g)
+            .all(|((w, m), g)| blas::all_finite(g) && self.general(w, g, m))
+    }
+
+    /// [`plain`](Self::plain) by a gradient that is a product.
+    #[inline(never)]
+    fn plain_by_parts(&self, product: Product<'_>, w: &mut [f32]) -> bool {
+        product_by_parts(product, w, &mut [], |tile, w, g, _| self.plain(tile, w, g))
+    }
+
+    /// [`with_momentum`](Self::with_momentum) by a gradient that is a product.
+    #[inline(never)]
+    fn with_momentum_by_parts(&self, product: Product<'_>, w: &mut [f32], m: &mut [f32]) -> bool {
+        product_by_parts(product, w, m, |tile, w, g, m| {
+            self.with_momentum(tile, w, g, m)
+        })
+    }
+
     /// Any update, with decay and without, cut or not, of gradients or of none.
     #[inline(never)]
     fn general(&self, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
@@ -63,29 +104,55 @@ impl Step {
             momentum,
             scale,
         } = self.rates;
+        // No term is, to a sum, a term of -0: every number less +0, or plus -0, is itself.
+        let decays = if self.decay == 0.0 { 0.0 } else { -0.0 };
         let (mut g, mut m) = (g.iter(), m.iter_mut());
         let mut ok = true;
         for w in w {
             let g = g.next().map_or(0.0, |g| lr * cut(scale * g, self.bound));
-            let decay = self.decay * *w;
-            *w += match m.next() {
-                Some(m) => {
-                    let kept = momentum * *m;
-                    *m = if self.decay == 0.0 {
-                        kept
-                    } else {
-                        kept - decay
-                    } - g;
-                    *m
-                }
-                None if self.decay == 0.0 => -g,
-                None => -decay - g,
-            };
+            let decay = self.decay * *w + decays;
+            let mut m = m.next();
+            let kept = m.as_deref().map_or(-0.0, |m| momentum * *m);
+            let moved = kept - decay - g;
+            if let Some(m) = &mut m {
+                **m = moved;
+            }
+            *w += moved;
             ok &= finite(*w);
         }
         ok
     }
 }
+
+/// Gives the outer product of two vectors to an update of rows of weights, part by part, as a sum of products onto zeros.
+#[inline(always)]
+fn product_by_parts(
+    product: Product<'_>,
+    w: &mut [f32],
+    m: &mut [f32],
+    mut apply: impl FnMut(Tile, &mut [f32], &[f32], &mut [f32]) -> bool,
+) -> bool {
+    let width = product.x.len();
+    let mut m = rows_mut(m, width);
+    for (delta, w) in product.delta.iter().zip(rows_mut(w, width)) {
+        let m = m.next().unwrap_or(&mut []);
+        let (mut w, mut m) = (w, m);
+        for x in groups(product.x, PART) {
+            let mut g = [0.0; PART];
+            blas::axpy(product.products, *delta, x, &mut g);
+            let here = x.len();
+            let m = m.split_off_mut(..here).unwrap_or(&mut []);
+            let w = w.split_off_mut(..here).unwrap_or(&mut []);
+            if !apply(Tile::row(here), w, &g, m) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// How much of a product is formed at a time, where it is not SGD's own loop that forms it.
+const PART: usize = 32;
 
 impl Optimizer for Sgd {
     const KIND: Kind = Kind::Sgd;
@@ -108,48 +175,47 @@ impl Optimizer for Sgd {
         }
     }
 
+    #[inline]
     fn apply(step: &Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
         let m = states.one();
-        if !step.is_simple() || g.is_empty() {
+        if g.is_empty() {
             step.general(w, g, m)
         } else if m.is_empty() {
-            blas::sgd_plain(step.rates, Tile::row(w.len().min(g.len())), w, g)
+            step.plain(Tile::row(w.len().min(g.len())), w, g)
         } else {
-            blas::sgd_momentum(
-                step.rates,
-                Tile::row(w.len().min(g.len()).min(m.len())),
-                w,
-                g,
-                m,
-            )
+            let len = w.len().min(g.len()).min(m.len());
+            step.with_momentum(Tile::row(len), w, g, m)
         }
     }
 
     /// Where a gradient is not finite, the weight that it moves is not: one look is enough.
-    fn apply_tile(
+    #[inline]
+    fn apply_tile(step: &Step, tile: Tile, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
+        let m = states.one();
+        if m.is_empty() {
+            step.plain(tile, w, g)
+        } else {
+            step.with_momentum(tile, w, g, m)
+        }
+    }
+
+    #[inline]
+    fn apply_product(
         step: &Step,
-        tile: Tile,
         w: &mut [f32],
-        g: &[f32],
-        mut states: States<'_>,
-    ) -> bool {
-        if step.is_simple() {
-            let m = states.one();
-            return if m.is_empty() {
-                blas::sgd_plain(step.rates, tile, w, g)
-            } else {
-                blas::sgd_momentum(step.rates, tile, w, g, m)
-            };
-        }
-        let rows = strided_mut(w, 0, tile.stride, tile.width);
-        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
-        for (r, (w, g)) in rows.zip(g).take(tile.rows).enumerate() {
-            let m = states.after(r.saturating_mul(tile.stride)).one();
-            if !(blas::all_finite(g) && step.general(w, g, m)) {
-                return false;
-            }
-        }
-        true
+        product: Product<'_>,
+        states: States<'_>,
+    ) -> Option<bool> {
+        let m = states.one();
+        // Scaling by 1 leaves the bits.
+        let at_once = step.is_simple() && step.rates.scale == 1.0;
+        let Product { delta, x, .. } = product;
+        Some(match (m.is_empty(), at_once) {
+            (true, true) => blas::outer_plain(step.rates, delta, x, w),
+            (true, false) => step.plain_by_parts(product, w),
+            (false, true) => blas::outer_momentum(step.rates, delta, x, w, m),
+            (false, false) => step.with_momentum_by_parts(product, w, m),
+        })
     }
 
     fn apply_outer(
@@ -159,20 +225,11 @@ impl Optimizer for Sgd {
         width: usize,
         states: States<'_>,
     ) -> Option<bool> {
-        if !step.is_simple() {
+        let m = states.one();
+        if !step.is_simple() || m.is_empty() {
             return None;
         }
-        let m = states.one();
-        // Scaling by 1 leaves the bits.
-        match outer.single(width) {
-            Some([delta, x]) if step.rates.scale == 1.0 => Some(if m.is_empty() {
-                blas::outer_plain(step.rates, delta, x, w)
-            } else {
-                blas::outer_momentum(step.rates, delta, x, w, m)
-            }),
-            _ if m.is_empty() => None,
-            _ => Some(blas::outer_sum_momentum(step.rates, outer, width, w, m)),
-        }
+        Some(blas::outer_sum_momentum(step.rates, outer, width, w, m))
     }
 
     fn check(&self) -> Result<(), OptimizerError> {
@@ -192,9 +249,10 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    const W: [f32; 5] = [0.5, -1.25, 2.0, 0.0, -0.3];
-    const G: [f32; 5] = [0.1, -7.0, 0.0, 3.0, 0.7];
-    const M: [f32; 5] = [0.2, 0.0, -0.4, 1.0, 0.05];
+    const LEN: usize = 9;
+    const W: [f32; LEN] = [0.5, -1.25, 2.0, 0.0, -0.3, -0.0, -0.0, 0.0, -0.0];
+    const G: [f32; LEN] = [0.1, -7.0, 0.0, 3.0, 0.7, 0.0, -0.0, -0.0, 0.0];
+    const M: [f32; LEN] = [0.2, 0.0, -0.4, 1.0, 0.05, -0.0, -0.0, 0.0, 0.0];
 
     /// One update with the multipliers and state given.
     fn update(mut sgd: Sgd, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
@@ -227,7 +285,7 @@ mod tests {
                         if state { &mut m } else { &mut [] }
                     ));
                     let (lr, decay) = (0.1f32, 0.1f32 * wd);
-                    for i in 0..5 {
+                    for i in 0..LEN {
                         let mut s = 0.5 * G[i];
                         if let Some(c) = clip
                             && c > 0.0
@@ -273,7 +331,7 @@ mod tests {
                     assert!(update(
                         sgd,
                         &mut w2,
-                        &[0.0; 5],
+                        &[0.0; LEN],
                         if state { &mut m2 } else { none }
                     ));
                     assert_eq!((bits(&w), bits(&m)), (bits(&w2), bits(&m2)));

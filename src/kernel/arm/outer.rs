@@ -6,12 +6,16 @@ use super::finite::all_finite;
 use super::text::{add, fpu, mul, sub};
 use crate::kernel::blas::Rates;
 
-/// What a row of weights is moved by.
+/// The rates, and what the rows that are left are moved by.
 #[repr(C)]
-struct Rank1 {
-    delta: [f32; 4],
+struct Run {
     lr: f32,
     momentum: f32,
+    delta: *const f32,
+    x: *const f32,
+    width: usize,
+    /// How often, by four rows or by one.
+    turns: usize,
 }
 
 /// See [`outer_momentum`](crate::kernel::blas::portable::outer_momentum).
@@ -32,23 +36,16 @@ pub fn outer_momentum(
     if width == 0 || !fits(w.len()) || !fits(m.len()) {
         return true;
     }
-    let mut rank1 = Rank1::new(rates);
-    let (mut at_w, mut at_m) = (w.as_mut_ptr(), m.as_mut_ptr());
-    let (fours, rest) = delta.as_chunks::<4>();
+    let mut run = Run::new(rates, delta, x);
+    let mut at = [w.as_mut_ptr(), m.as_mut_ptr()];
     let exceptions = Exceptions::watch();
-    // SAFETY: w and m have a row of `width` values for each delta, and each turn moves past the rows that it used.
+    // SAFETY: w and m have a row of `width` values for each delta, and each run moves past the rows that it used.
     unsafe {
-        for four in fours {
-            rank1.delta = *four;
-            rank1.momentum_four(x, at_w, at_m);
-            at_w = at_w.add(4 * width);
-            at_m = at_m.add(4 * width);
+        if run.takes(delta.len() / 4) {
+            at = run.momentum_fours(at);
         }
-        for one in rest {
-            rank1.delta[0] = *one;
-            rank1.momentum_one(x, at_w, at_m);
-            at_w = at_w.add(width);
-            at_m = at_m.add(width);
+        if run.takes(delta.len() % 4) {
+            run.momentum_ones(at);
         }
     }
     exceptions.none() && rates.are_finite() || all_finite(w)
@@ -62,21 +59,16 @@ pub fn outer_plain(rates: Rates, delta: &[f32], x: &[f32], w: &mut [f32]) -> boo
     if width == 0 || need.is_none_or(|need| need > w.len()) {
         return true;
     }
-    let mut rank1 = Rank1::new(rates);
+    let mut run = Run::new(rates, delta, x);
     let mut at = w.as_mut_ptr();
-    let (fours, rest) = delta.as_chunks::<4>();
     let exceptions = Exceptions::watch();
-    // SAFETY: w has a row of `width` values for each delta, and each turn moves past the rows that it used.
+    // SAFETY: w has a row of `width` values for each delta, and each run moves past the rows that it used.
     unsafe {
-        for four in fours {
-            rank1.delta = *four;
-            rank1.plain_four(x, at);
-            at = at.add(4 * width);
+        if run.takes(delta.len() / 4) {
+            at = run.plain_fours(at);
         }
-        for one in rest {
-            rank1.delta[0] = *one;
-            rank1.plain_one(x, at);
-            at = at.add(width);
+        if run.takes(delta.len() % 4) {
+            run.plain_ones(at);
         }
     }
     exceptions.none() && rates.are_finite() || all_finite(w)
@@ -204,11 +196,18 @@ macro_rules! one_plain {
     };
 }
 
-/// Columns by eights and then singly.
-macro_rules! columns {
-    ([$($eight:tt)*], [$($one:tt)*]) => {
+/// All rows, as many at a time as there are deltas in `$delta`; columns by eights and then singly. lr and mu in s28 and s29. `$first`
+/// finds the rows after the first, `$next` the first of the next turn, where the last row ended.
+macro_rules! rows {
+    ($delta:literal, first: [$($first:tt)*], eight: [$($eight:tt)*], one: [$($one:tt)*], next: [$($next:tt)*]) => {
         concat!(
-            "vldmia {rank1}, {{s24-s29}}\n",
+            "vldmia {run}, {{s28-s29}}\n",
+            "1:\n",
+            "ldrd {n}, {x}, [{run}, #8]\n",
+            "vldmia {n}!, {{", $delta, "}}\n",
+            "str {n}, [{run}, #8]\n",
+            "ldr {n}, [{run}, #16]\n",
+            $($first)*
             "subs {n}, {n}, #8\n",
             "blo 3f\n",
             "2:\n",
@@ -225,128 +224,169 @@ macro_rules! columns {
             "subs {n}, {n}, #1\n",
             "bne 4b\n",
             "5:\n",
+            $($next)*
+            "ldr {n}, [{run}, #20]\n",
+            "subs {n}, {n}, #1\n",
+            "str {n}, [{run}, #20]\n",
+            "bne 1b\n",
         )
     };
 }
 
-impl Rank1 {
-    fn new(rates: Rates) -> Self {
+impl Run {
+    fn new(rates: Rates, delta: &[f32], x: &[f32]) -> Self {
         Self {
-            delta: [0.0; 4],
             lr: rates.lr,
             momentum: rates.momentum,
+            delta: delta.as_ptr(),
+            x: x.as_ptr(),
+            width: x.len(),
+            turns: 0,
         }
     }
 
-    /// Four rows.
+    /// Whether there are any turns to take.
+    #[inline(always)]
+    fn takes(&mut self, turns: usize) -> bool {
+        self.turns = turns;
+        turns > 0
+    }
+
+    /// Four rows a turn, at least one turn; gives the rows after them.
     ///
     /// # Safety
-    /// `x.len()` values in each of four rows at `w` and at `m`.
+    /// In each turn four deltas, and `width` > 0 values of x, in each of four rows of w and in each of four of m.
     #[inline(always)]
-    unsafe fn momentum_four(&self, x: &[f32], w: *mut f32, m: *mut f32) {
-        let width = x.len();
-        // SAFETY: reads and writes the rows to their ends, 8 and 1 columns at a time.
+    unsafe fn momentum_fours(&mut self, [mut w, mut m]: [*mut f32; 2]) -> [*mut f32; 2] {
+        // SAFETY: reads deltas and x, and reads and writes the rows, to their ends, 8 and 1 columns at a time.
         unsafe {
             fpu!(
-                columns!(
-                    [
+                rows!(
+                    "s24-s27",
+                    first: [
+                        "add {w1}, {w0}, {n}, lsl #2\n",
+                        "add {w2}, {w1}, {n}, lsl #2\n",
+                        "add {w3}, {w2}, {n}, lsl #2\n",
+                        "add {m1}, {m0}, {n}, lsl #2\n",
+                        "add {m2}, {m1}, {n}, lsl #2\n",
+                        "add {m3}, {m2}, {n}, lsl #2\n",
+                    ],
+                    eight: [
                         eight_with_momentum!(24, "{m0}", "{w0}"),
                         eight_with_momentum!(25, "{m1}", "{w1}"),
                         eight_with_momentum!(26, "{m2}", "{w2}"),
                         eight_with_momentum!(27, "{m3}", "{w3}")
                     ],
-                    [
+                    one: [
                         one_with_momentum!(24, "{m0}", "{w0}"),
                         one_with_momentum!(25, "{m1}", "{w1}"),
                         one_with_momentum!(26, "{m2}", "{w2}"),
                         one_with_momentum!(27, "{m3}", "{w3}")
-                    ]
+                    ],
+                    next: ["mov {w0}, {w3}\n", "mov {m0}, {m3}\n",]
                 ),
-                rank1 = in(reg) &raw const *self,
-                x = inout(reg) x.as_ptr() => _,
-                n = inout(reg) width => _,
+                run = in(reg) &raw mut *self,
+                x = out(reg) _,
+                n = out(reg) _,
+                w0 = inout(reg) w,
+                w1 = out(reg) _,
+                w2 = out(reg) _,
+                w3 = out(reg) _,
+                m0 = inout(reg) m,
+                m1 = out(reg) _,
+                m2 = out(reg) _,
+                m3 = out(reg) _,
+            );
+        }
+        [w, m]
+    }
+
+    /// As [`Self::momentum_fours`], a row a turn.
+    ///
+    /// # Safety
+    /// In each turn a delta, and `width` > 0 values of x, in a row of w and in one of m.
+    #[inline(always)]
+    unsafe fn momentum_ones(&mut self, [w, m]: [*mut f32; 2]) {
+        // SAFETY: as in `momentum_fours`.
+        unsafe {
+            fpu!(
+                rows!(
+                    "s24",
+                    first: [],
+                    eight: [eight_with_momentum!(24, "{m0}", "{w0}")],
+                    one: [one_with_momentum!(24, "{m0}", "{w0}")],
+                    next: []
+                ),
+                run = in(reg) &raw mut *self,
+                x = out(reg) _,
+                n = out(reg) _,
                 w0 = inout(reg) w => _,
-                w1 = inout(reg) w.wrapping_add(width) => _,
-                w2 = inout(reg) w.wrapping_add(2 * width) => _,
-                w3 = inout(reg) w.wrapping_add(3 * width) => _,
                 m0 = inout(reg) m => _,
-                m1 = inout(reg) m.wrapping_add(width) => _,
-                m2 = inout(reg) m.wrapping_add(2 * width) => _,
-                m3 = inout(reg) m.wrapping_add(3 * width) => _,
             );
         }
     }
 
-    /// One row.
+    /// Four rows a turn, at least one turn; gives the row after them.
     ///
     /// # Safety
-    /// `x.len()` values at `w` and at `m`.
+    /// In each turn four deltas, and `width` > 0 values of x and in each of four rows of w.
     #[inline(always)]
-    unsafe fn momentum_one(&self, x: &[f32], w: *mut f32, m: *mut f32) {
-        // SAFETY: as in `momentum_four`.
+    unsafe fn plain_fours(&mut self, mut w: *mut f32) -> *mut f32 {
+        // SAFETY: as in `momentum_fours`.
         unsafe {
             fpu!(
-                columns!(
-                    [eight_with_momentum!(24, "{m0}", "{w0}")],
-                    [one_with_momentum!(24, "{m0}", "{w0}")]
-                ),
-                rank1 = in(reg) &raw const *self,
-                x = inout(reg) x.as_ptr() => _,
-                n = inout(reg) x.len() => _,
-                w0 = inout(reg) w => _,
-                m0 = inout(reg) m => _,
-            );
-        }
-    }
-
-    /// Four rows.
-    ///
-    /// # Safety
-    /// `x.len()` values in each of four rows at `w`.
-    #[inline(always)]
-    unsafe fn plain_four(&self, x: &[f32], w: *mut f32) {
-        let width = x.len();
-        // SAFETY: as in `momentum_four`.
-        unsafe {
-            fpu!(
-                columns!(
-                    [
+                rows!(
+                    "s24-s27",
+                    first: [
+                        "add {w1}, {w0}, {n}, lsl #2\n",
+                        "add {w2}, {w1}, {n}, lsl #2\n",
+                        "add {w3}, {w2}, {n}, lsl #2\n",
+                    ],
+                    eight: [
                         eight_plain!(24, "{w0}"),
                         eight_plain!(25, "{w1}"),
                         eight_plain!(26, "{w2}"),
                         eight_plain!(27, "{w3}")
                     ],
-                    [
+                    one: [
                         one_plain!(24, "{w0}"),
                         one_plain!(25, "{w1}"),
                         one_plain!(26, "{w2}"),
                         one_plain!(27, "{w3}")
-                    ]
+                    ],
+                    next: ["mov {w0}, {w3}\n",]
                 ),
-                rank1 = in(reg) &raw const *self,
-                x = inout(reg) x.as_ptr() => _,
-                n = inout(reg) width => _,
-                w0 = inout(reg) w => _,
-                w1 = inout(reg) w.wrapping_add(width) => _,
-                w2 = inout(reg) w.wrapping_add(2 * width) => _,
-                w3 = inout(reg) w.wrapping_add(3 * width) => _,
+                run = in(reg) &raw mut *self,
+                x = out(reg) _,
+                n = out(reg) _,
+                w0 = inout(reg) w,
+                w1 = out(reg) _,
+                w2 = out(reg) _,
+                w3 = out(reg) _,
             );
         }
+        w
     }
 
-    /// One row.
+    /// As [`Self::plain_fours`], a row a turn.
     ///
     /// # Safety
-    /// `x.len()` values at `w`.
+    /// In each turn a delta, and `width` > 0 values of x and in a row of w.
     #[inline(always)]
-    unsafe fn plain_one(&self, x: &[f32], w: *mut f32) {
-        // SAFETY: as in `momentum_four`.
+    unsafe fn plain_ones(&mut self, w: *mut f32) {
+        // SAFETY: as in `momentum_fours`.
         unsafe {
             fpu!(
-                columns!([eight_plain!(24, "{w0}")], [one_plain!(24, "{w0}")]),
-                rank1 = in(reg) &raw const *self,
-                x = inout(reg) x.as_ptr() => _,
-                n = inout(reg) x.len() => _,
+                rows!(
+                    "s24",
+                    first: [],
+                    eight: [eight_plain!(24, "{w0}")],
+                    one: [one_plain!(24, "{w0}")],
+                    next: []
+                ),
+                run = in(reg) &raw mut *self,
+                x = out(reg) _,
+                n = out(reg) _,
                 w0 = inout(reg) w => _,
             );
         }

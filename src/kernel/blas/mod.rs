@@ -243,10 +243,10 @@ impl Outer<'_> {
         part
     }
 
-    /// The rows of delta and x, inputs of `width` values, where there is one of each and the sum is their product as the FPU rounds it. (The
+    /// The product that the sum is of inputs of `width` values, where delta and x have one row each, and it is as the FPU rounds it. (The
     /// vector unit's may be zero where the FPU's is subnormal.)
     #[inline]
-    pub fn single(&self, width: usize) -> Option<[&[f32]; 2]> {
+    pub fn single(&self, width: usize) -> Option<Product<'_>> {
         #[cfg(feature = "ftz")]
         if self.products == Products::Flushed {
             return None;
@@ -256,7 +256,11 @@ impl Outer<'_> {
             (0, 1) => self.more,
             _ => return None,
         };
-        Some([self.delta.row(0, self.outputs), x.row(0, width)])
+        Some(Product {
+            products: self.products,
+            delta: self.delta.row(0, self.outputs),
+            x: x.row(0, width),
+        })
     }
 
     /// Whether all rows are there, with inputs of `width` values, and a sum of as many columns in `len` values.
@@ -269,6 +273,16 @@ impl Outer<'_> {
             && stride >= width
             && holds(len, stride, self.outputs, width)
     }
+}
+
+/// The outer product of two vectors: what a gradient is where there is one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a> {
+    pub products: Products,
+    /// `[O]`
+    pub delta: &'a [f32],
+    /// `[K]`
+    pub x: &'a [f32],
 }
 
 /// How far SGD moves a weight, where a gradient is neither cut nor decayed.
