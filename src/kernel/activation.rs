@@ -8,6 +8,7 @@
 //! | softrelu | ln(1 + e^x) | dy (1 - e^-y) |
 //! | softsign | x / (1 + abs x) | dy (1 - abs y)^2 |
 
+use super::blas;
 use crate::math::Math;
 
 /// Which function; the numbers are those that a plan stores.
@@ -38,7 +39,7 @@ impl Act {
 /// y = act(y)
 pub fn forward(y: &mut [f32], act: Act, math: Math) {
     match act {
-        Act::Relu => each(y, relu),
+        Act::Relu => blas::relu(y),
         Act::Sigmoid => math.sigmoid_all(y),
         Act::Tanh => math.tanh_all(y),
         Act::Softrelu => each(y, |x| softrelu(x, math)),
@@ -49,7 +50,7 @@ pub fn forward(y: &mut [f32], act: Act, math: Math) {
 /// dy = dy act'(x), by the output y = act(x).
 pub fn backward(y: &[f32], dy: &mut [f32], act: Act, math: Math) {
     match act {
-        Act::Relu => both(y, dy, relu_slope),
+        Act::Relu => blas::relu_backward(y, dy),
         Act::Sigmoid => both(y, dy, sigmoid_slope),
         Act::Tanh => both(y, dy, tanh_slope),
         Act::Softrelu => both(y, dy, |y| softrelu_slope(y, math)),
@@ -57,15 +58,22 @@ pub fn backward(y: &[f32], dy: &mut [f32], act: Act, math: Math) {
     }
 }
 
-/// NaN stays, -0 becomes +0.
+/// NaN stays, -0 becomes +0. By the bits, for cores that compare integers sooner than floats: from -0 to -infinity they are a range.
 #[inline]
 pub(crate) fn relu(x: f32) -> f32 {
-    if x <= 0.0 { 0.0 } else { x }
+    let below = (-0.0f32).to_bits()..=f32::NEG_INFINITY.to_bits();
+    if below.contains(&x.to_bits()) { 0.0 } else { x }
+}
+
+/// Whether y is above 0, by its bits: those of NaN lie behind infinity's.
+#[inline]
+pub(crate) fn is_positive(y: f32) -> bool {
+    (1..=f32::INFINITY.to_bits()).contains(&y.to_bits())
 }
 
 #[inline]
 pub(crate) fn relu_slope(y: f32) -> f32 {
-    if y > 0.0 { 1.0 } else { 0.0 }
+    if is_positive(y) { 1.0 } else { 0.0 }
 }
 
 #[inline]

@@ -205,10 +205,10 @@ impl Dense {
         let Some(outer) = self.outer(delta, x0, x1) else {
             return Ok(());
         };
-        // Not in one function with the sums: with lengths that the compiler knows (but for an input of another type, which has no rows)
-        // they need not be linked.
+        // No rows, or one: not in one function with the sums, which need not be linked where the compiler knows the lengths. (Of an input
+        // it knows that there are no rows if it has another type.)
         if outer.x_rows == 0 && outer.more_rows == 0 {
-            return Ok(());
+            return update.row(0, w, &[]);
         }
         if let Some(product) = outer.single(self.inputs)
             && let Some(done) = update.product(w, product)

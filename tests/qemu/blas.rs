@@ -155,6 +155,23 @@ fn run() {
         portable::copy(&io.a[..from], &mut io.theirs[0][..to]);
     });
 
+    check("relu", "", buffers, |check, io| {
+        let len = gates(check, io);
+        blas::relu(&mut io.ours[0][..len]);
+        let by_value = |y: &mut f32| *y = if *y <= 0.0 { 0.0 } else { *y };
+        io.theirs[0][..len].iter_mut().for_each(by_value);
+    });
+
+    check("relu_backward", "", buffers, |check, io| {
+        let (len, more) = (gates(check, io), check.random.below(3));
+        let [y, dy] = &mut io.ours;
+        blas::relu_backward(&y[..len], &mut dy[..len + more]);
+        let [y, dy] = &mut io.theirs;
+        for (dy, y) in dy.iter_mut().zip(&y[..len]) {
+            *dy *= if *y > 0.0 { 1.0 } else { 0.0 };
+        }
+    });
+
     check("add_rows", "", buffers, |check, io| {
         let random = &mut check.random;
         let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));

@@ -1,5 +1,5 @@
 //! The loops that dense, recurrent and convolution layers spend their time in, under BLAS's names: products of a matrix and a
-//! vector, of matrices, sums of rows and of outer products, and the updates of plain SGD; and, named after their cells, what recurrent
+//! vector, of matrices, sums of rows and of outer products, ReLU, and the updates of plain SGD; and, named after their cells, what recurrent
 //! layers do besides products.
 //!
 //! Every function exists up to four times: [`portable`], in Rust; [`soft`], for cores without an FPU, and [`unrolled`], for RISC-V with one, in
@@ -30,8 +30,8 @@ use soft as chosen;
 use unrolled as chosen;
 
 pub use chosen::{
-    add_rows, all_finite, copy, lstm_deltas, lstm_state, outer_momentum, outer_plain, sgd_momentum,
-    sgd_plain,
+    add_rows, all_finite, copy, lstm_deltas, lstm_state, outer_momentum, outer_plain, relu,
+    relu_backward, sgd_momentum, sgd_plain,
 };
 
 use super::finite::finite;

@@ -1,7 +1,7 @@
 //! In Rust: what every other version is held to. P says how products join sums.
 
 use super::{Matrix, Outer, Rates, Tile, Window3};
-use crate::kernel::activation::{sigmoid_slope, tanh_slope};
+use crate::kernel::activation::{self, sigmoid_slope, tanh_slope};
 use crate::kernel::finite::finite;
 use crate::kernel::rows::{Strided, rows, rows_mut, split, strided_mut};
 use crate::products::MulAdd;
@@ -523,5 +523,21 @@ pub fn window3_by(
         // A fused sum may be -0, and a version that multiplies the padding's zeros has +0 then.
         let sum = if fused { *y + 0.0 } else { *y };
         *y = sum + window.bias;
+    }
+}
+
+/// y = max(y, 0); NaN stays, -0 becomes +0.
+pub fn relu(y: &mut [f32]) {
+    for y in y {
+        *y = activation::relu(*y);
+    }
+}
+
+/// dy = dy (1 if y > 0, else 0)
+pub fn relu_backward(y: &[f32], dy: &mut [f32]) {
+    for (dy, y) in dy.iter_mut().zip(y) {
+        if !activation::is_positive(*y) {
+            *dy *= 0.0;
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::math::soft::Soft;
 use crate::products::MulAdd;
 
 use super::portable;
-pub use super::portable::{all_finite, copy};
+pub use super::portable::{all_finite, copy, relu, relu_backward};
 
 /// As [`portable::gemv`].
 pub fn gemv<P: MulAdd>(

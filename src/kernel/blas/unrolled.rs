@@ -8,7 +8,7 @@ use crate::products::MulAdd;
 
 pub use super::portable::{
     add_rows, all_finite, axpy, copy, dot, gemv, gemv_two, gru_new, gru_state, lstm_deltas,
-    lstm_state, outer_sum, outer_sum_momentum, sgd_momentum, sgd_plain,
+    lstm_state, outer_sum, outer_sum_momentum, relu, relu_backward, sgd_momentum, sgd_plain,
 };
 
 /// As [`portable::gemm`](super::portable::gemm), two rows of x by four of w at a time.
