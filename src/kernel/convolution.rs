@@ -132,7 +132,7 @@ impl Convolution {
                             values: x,
                             stride: self.input_plane(),
                         };
-                        blas::gemv_transposed(self.products, w, x, y);
+                        blas::gemv_transposed(self.products, w, x, y, true);
                         add_to_all(y, b.next());
                         continue;
                     }

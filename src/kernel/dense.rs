@@ -103,19 +103,17 @@ impl Dense {
         accumulate: bool,
     ) {
         for (delta, dx) in delta.rows(self.outputs).zip(rows_mut(dx, self.inputs)) {
-            if !accumulate {
-                dx.fill(0.0);
-            }
-            self.backward_row(delta, w, dx);
+            self.backward_row(delta, w, dx, accumulate);
         }
     }
 
-    /// One row of [`Self::backward_data`], onto the values present.
+    /// One row of [`Self::backward_data`].
     pub fn backward_row(
         self,
         delta: &[f32],  // [O]
         w: &[f32],      // [O, K]
         dx: &mut [f32], // [K]
+        accumulate: bool,
     ) {
         let Some(dx) = dx.get_mut(..self.inputs) else {
             return;
@@ -124,7 +122,7 @@ impl Dense {
             values: w,
             stride: self.inputs,
         };
-        blas::gemv_transposed(self.products, delta, w, dx);
+        blas::gemv_transposed(self.products, delta, w, dx, accumulate);
     }
 
     /// dw += delta^T x. The rows of x are those of `x0` (the initial state of a recurrent layer), then those of `x1`.

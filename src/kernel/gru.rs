@@ -117,8 +117,8 @@ pub fn backward(dims: Dims, io: Backward<'_>) {
             cell_backward(hidden, gates, before, dh);
             let (r_z, n_q) = split(gates, two);
             let (_, q) = split(n_q, hidden);
-            reset_update.backward_row(r_z, wh_gates, dh);
-            new.backward_row(q, wh_new, dh);
+            reset_update.backward_row(r_z, wh_gates, dh, true);
+            new.backward_row(q, wh_new, dh, true);
         }
     }
 }

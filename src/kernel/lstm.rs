@@ -136,7 +136,7 @@ pub fn backward(dims: Dims, math: Math, io: Backward<'_>) {
                 dc,
             );
             dh.fill(0.0);
-            state.backward_row(gates, io.wh, dh);
+            state.backward_row(gates, io.wh, dh, true);
         }
     }
 }

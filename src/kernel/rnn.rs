@@ -130,7 +130,7 @@ pub fn backward(dims: Dims, mode: Mode, io: Backward<'_>) {
                 };
             }
             dh.fill(0.0);
-            state.backward_row(delta, io.wh, dh);
+            state.backward_row(delta, io.wh, dh, true);
         }
     }
 }

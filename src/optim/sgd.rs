@@ -57,29 +57,35 @@ impl Step {
 
     /// An update of weights without a state. Not in one function with those that have one: a model whose parameters all have a state
     /// links none of it.
-    #[inline(never)]
+    #[inline]
     fn plain(&self, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
         if self.is_simple() {
-            return blas::sgd_plain(self.rates, tile, w, g);
+            blas::sgd_plain(self.rates, tile, w, g)
+        } else {
+            self.general_tile(tile, w, g, &mut [])
         }
-        let rows = strided_mut(w, 0, tile.stride, tile.width).take(tile.rows);
-        let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
-        rows.zip(g)
-            .all(|(w, g)| blas::all_finite(g) && self.general(w, g, &mut []))
     }
 
     /// One of weights that have a state.
-    #[inline(never)]
+    #[inline]
     fn with_momentum(&self, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
         if self.is_simple() {
-            return blas::sgd_momentum(self.rates, tile, w, g, m);
+            blas::sgd_momentum(self.rates, tile, w, g, m)
+        } else {
+            self.general_tile(tile, w, g, m)
         }
+    }
+
+    /// [`general`](Self::general) for each row of a tile.
+    #[inline(never)]
+    fn general_tile(&self, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
         let rows = strided_mut(w, 0, tile.stride, tile.width).take(tile.rows);
-        let states = strided_mut(m, 0, tile.stride, tile.width);
+        let mut states = strided_mut(m, 0, tile.stride, tile.width);
         let g = Strided::contiguous(g, tile.g_stride).rows(tile.width);
-        rows.zip(states)
-            .zip(g)
-            .all(|((w, m), g)| blas::all_finite(g) && self.general(w, g, m))
+        rows.zip(g).all(|(w, g)| {
+            let m = states.next().unwrap_or(&mut []);
+            blas::all_finite(g) && self.general(w, g, m)
+        })
     }
 
     /// [`plain`](Self::plain) by a gradient that is a product.

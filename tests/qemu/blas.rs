@@ -373,8 +373,9 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
             values: &io.a[..rows * (columns + gap) - gap],
             stride: columns + gap,
         };
-        blas::gemv_transposed(products, &io.b[..rows], w, &mut io.ours[0][..columns]);
-        portable::gemv_transposed::<P>(&io.b[..rows], w, &mut io.theirs[0][..columns]);
+        let (factors, add) = (&io.b[..rows], check.random.coin());
+        blas::gemv_transposed(products, factors, w, &mut io.ours[0][..columns], add);
+        portable::gemv_transposed::<P>(factors, w, &mut io.theirs[0][..columns], add);
     });
 
     check("outer_sum", recipe, buffers, |check, io| {

@@ -367,42 +367,53 @@ unsafe fn one<P: MulAdd>(inputs: usize, x: *const f32, w: *const f32, store: &St
 
 /// See [`gemv_transposed`](crate::kernel::blas::portable::gemv_transposed).
 #[inline(never)]
-pub fn gemv_transposed<P: MulAdd>(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
+pub fn gemv_transposed<P: MulAdd>(factors: &[f32], w: Matrix<'_>, y: &mut [f32], add: bool) {
     let (rows, columns) = (factors.len(), y.len());
+    if rows == 0 && !add {
+        y.fill(0.0);
+    }
     if rows == 0 || w.stride < columns || !w.holds(rows, columns) {
         return;
     }
     let (mut at, mut left) = (0, columns);
+    // What the sums of some columns begin with.
+    let before = |y: *const f32| if add { y } else { ZEROS.as_ptr() };
     // SAFETY: w has `rows` rows of `columns` values, `stride` apart, and each turn takes as many of the columns as it says.
     unsafe {
         while left >= 16 {
+            let y = y.as_mut_ptr().add(at);
             sixteen::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
-                y.as_mut_ptr().add(at),
+                before(y),
+                y,
                 rows,
             );
             at += 16;
             left -= 16;
         }
         while left >= 4 {
+            let y = y.as_mut_ptr().add(at);
             four::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
-                y.as_mut_ptr().add(at),
+                before(y),
+                y,
                 rows,
             );
             at += 4;
             left -= 4;
         }
         while left > 0 {
+            let y = y.as_mut_ptr().add(at);
             column::<P>(
                 factors.as_ptr(),
                 w.values.as_ptr().add(at),
                 w.stride,
-                y.as_mut_ptr().add(at),
+                before(y),
+                y,
                 rows,
             );
             at += 1;
@@ -433,19 +444,20 @@ macro_rules! row_of_sixteen {
 /// Sixteen columns of [`gemv_transposed`].
 ///
 /// # Safety
-/// `rows` > 0 factors; as many rows of sixteen values at `w`, `stride` apart; sixteen values at `y`.
+/// `rows` > 0 factors; as many rows of sixteen values at `w`, `stride` apart; sixteen values at `before` and at `y`.
 #[inline(always)]
 unsafe fn sixteen<P: MulAdd>(
     factors: *const f32,
     w: *const f32,
     stride: usize,
+    before: *const f32,
     y: *mut f32,
     rows: usize,
 ) {
     // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
     unsafe {
         fpu!(
-            "vldmia {y}, {{s0-s15}}",
+            "vldmia {before}, {{s0-s15}}",
             "subs {n}, {n}, #4",
             "blo 3f",
             "2:",
@@ -466,6 +478,7 @@ unsafe fn sixteen<P: MulAdd>(
             factors = inout(reg) factors => _,
             w = inout(reg) w => _,
             gap = in(reg) stride.wrapping_sub(16).wrapping_mul(4),
+            before = in(reg) before,
             y = in(reg) y,
             n = inout(reg) rows => _,
             fused = const P::FUSED as u32,
@@ -482,13 +495,14 @@ unsafe fn four<P: MulAdd>(
     factors: *const f32,
     w: *const f32,
     stride: usize,
+    before: *const f32,
     y: *mut f32,
     rows: usize,
 ) {
     // SAFETY: as in `sixteen`.
     unsafe {
         fpu!(
-            "vldmia {y}, {{s0-s3}}",
+            "vldmia {before}, {{s0-s3}}",
             "2:",
             "vldmia {w}, {{s4-s7}}",
             "add {w}, {w}, {stride}",
@@ -500,6 +514,7 @@ unsafe fn four<P: MulAdd>(
             factors = inout(reg) factors => _,
             w = inout(reg) w => _,
             stride = in(reg) stride.wrapping_mul(4),
+            before = in(reg) before,
             y = in(reg) y,
             n = inout(reg) rows => _,
             fused = const P::FUSED as u32,
@@ -516,13 +531,14 @@ unsafe fn column<P: MulAdd>(
     factors: *const f32,
     w: *const f32,
     stride: usize,
+    before: *const f32,
     y: *mut f32,
     rows: usize,
 ) {
     // SAFETY: as in `sixteen`.
     unsafe {
         fpu!(
-            "vldr s0, [{y}]",
+            "vldr s0, [{before}]",
             "2:",
             "vldr s4, [{w}]",
             "add {w}, {w}, {stride}",
@@ -536,6 +552,7 @@ unsafe fn column<P: MulAdd>(
             factors = inout(reg) factors => _,
             w = inout(reg) w => _,
             stride = in(reg) stride.wrapping_mul(4),
+            before = in(reg) before,
             y = in(reg) y,
             n = inout(reg) rows => _,
             fused = const P::FUSED as u32,

@@ -215,9 +215,12 @@ pub fn gemm(
 
 /// See [`gemv_transposed`](portable::gemv_transposed).
 #[inline(never)]
-pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32]) {
+pub fn gemv_transposed(factors: &[f32], w: Matrix<'_>, y: &mut [f32], add: bool) {
     if !w.holds(factors.len(), y.len()) {
         return;
+    }
+    if !add {
+        y.fill(0.0);
     }
     let mut at = w.values.as_ptr();
     let (tiles, last) = y.as_chunks_mut::<16>();

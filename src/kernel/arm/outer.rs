@@ -11,9 +11,9 @@ use crate::kernel::blas::Rates;
 struct Run {
     lr: f32,
     momentum: f32,
-    delta: *const f32,
     x: *const f32,
     width: usize,
+    delta: *const f32,
     /// How often, by four rows or by one.
     turns: usize,
 }
@@ -203,10 +203,8 @@ macro_rules! rows {
         concat!(
             "vldmia {run}, {{s28-s29}}\n",
             "1:\n",
-            "ldrd {n}, {x}, [{run}, #8]\n",
-            "vldmia {n}!, {{", $delta, "}}\n",
-            "str {n}, [{run}, #8]\n",
-            "ldr {n}, [{run}, #16]\n",
+            "ldrd {x}, {n}, [{run}, #8]\n",
+            "vldmia {delta}!, {{", $delta, "}}\n",
             $($first)*
             "subs {n}, {n}, #8\n",
             "blo 3f\n",
@@ -286,6 +284,7 @@ impl Run {
                     next: ["mov {w0}, {w3}\n", "mov {m0}, {m3}\n",]
                 ),
                 run = in(reg) &raw mut *self,
+                delta = inout(reg) self.delta,
                 x = out(reg) _,
                 n = out(reg) _,
                 w0 = inout(reg) w,
@@ -318,6 +317,7 @@ impl Run {
                     next: []
                 ),
                 run = in(reg) &raw mut *self,
+                delta = inout(reg) self.delta,
                 x = out(reg) _,
                 n = out(reg) _,
                 w0 = inout(reg) w => _,
@@ -357,6 +357,7 @@ impl Run {
                     next: ["mov {w0}, {w3}\n",]
                 ),
                 run = in(reg) &raw mut *self,
+                delta = inout(reg) self.delta,
                 x = out(reg) _,
                 n = out(reg) _,
                 w0 = inout(reg) w,
@@ -385,6 +386,7 @@ impl Run {
                     next: []
                 ),
                 run = in(reg) &raw mut *self,
+                delta = inout(reg) self.delta,
                 x = out(reg) _,
                 n = out(reg) _,
                 w0 = inout(reg) w => _,

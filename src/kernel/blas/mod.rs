@@ -110,8 +110,9 @@ pub fn gemv_transposed(
     factors: &[f32], // [R]
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
+    add: bool,
 ) {
-    version!(products, gemv_transposed(factors, w, y));
+    version!(products, gemv_transposed(factors, w, y, add));
 }
 
 /// See [`portable::axpy`].

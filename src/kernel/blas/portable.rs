@@ -124,15 +124,19 @@ fn four_more<P: MulAdd>(sum: f32, [x0, x1, x2, x3]: &[f32; 4], [w0, w1, w2, w3]:
     P::mul_add(*x3, *w3, sum)
 }
 
-/// y += f\[0\] w\[0\] + f\[1\] w\[1\] + ..., row after row of w.
+/// y = +0, or what was there, + f\[0\] w\[0\] + f\[1\] w\[1\] + ..., row after row of w.
 pub fn gemv_transposed<P: MulAdd>(
     factors: &[f32], // [R]
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
+    add: bool,
 ) {
     let width = y.len();
     if !w.holds(factors.len(), width) {
         return;
+    }
+    if !add {
+        y.fill(0.0);
     }
     let (tiles, last) = factors.as_chunks::<4>();
     let mut at = 0;

@@ -117,12 +117,16 @@ pub fn gemv_transposed<P: MulAdd>(
     factors: &[f32], // [R]
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
+    add: bool,
 ) {
     if P::FUSED {
-        return portable::gemv_transposed::<P>(factors, w, y);
+        return portable::gemv_transposed::<P>(factors, w, y, add);
     }
     if !w.holds(factors.len(), y.len()) {
         return;
+    }
+    if !add {
+        y.fill(0.0);
     }
     for (at, factor) in factors.iter().enumerate() {
         axpy::<P>(*factor, w.row(at, y.len()), y);

@@ -85,9 +85,13 @@ pub fn gemv_transposed<P: MulAdd>(
     factors: &[f32], // [R]
     w: Matrix<'_>,   // [R, K]
     y: &mut [f32],   // [K]
+    add: bool,
 ) {
     if !w.holds(factors.len(), y.len()) {
         return;
+    }
+    if !add {
+        y.fill(0.0);
     }
     let (sixteens, rest) = y.as_chunks_mut::<16>();
     let (fours, last) = rest.as_chunks_mut::<4>();

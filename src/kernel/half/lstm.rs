@@ -144,7 +144,7 @@ pub fn backward(dims: Dims, math: Math, io: Backward<'_>) {
                 return;
             };
             dh.fill(0.0);
-            state.backward_row(deltas, io.wh, dh);
+            state.backward_row(deltas, io.wh, dh, true);
         }
     }
 }

@@ -87,8 +87,8 @@ proptest! {
         let values = floats(&mut v, o * (k + gap));
         let w = Matrix { values: &values, stride: k + gap };
         same([y.clone()],
-            |[y]| soft::gemv_transposed::<Separate>(&factors, w, y),
-            |[y]| portable::gemv_transposed::<Separate>(&factors, w, y));
+            |[y]| soft::gemv_transposed::<Separate>(&factors, w, y, add),
+            |[y]| portable::gemv_transposed::<Separate>(&factors, w, y, add));
         same([y],
             |[y]| soft::add_rows(o, w, y),
             |[y]| portable::add_rows(o, w, y));

@@ -16,7 +16,7 @@ struct Sizes {
     gap: usize,
 }
 
-fn products<P: MulAdd>(Sizes { r, k, o, gap }: Sizes, biased: bool, v: &mut Values) {
+fn products<P: MulAdd>(Sizes { r, k, o, gap }: Sizes, [biased, add]: [bool; 2], v: &mut Values) {
     let (x, w) = (floats(v, r * k), floats(v, o * k));
     let (b, y) = (
         floats(v, if biased { o } else { 0 }),
@@ -35,8 +35,8 @@ fn products<P: MulAdd>(Sizes { r, k, o, gap }: Sizes, biased: bool, v: &mut Valu
     };
     same(
         [y],
-        |[y]| unrolled::gemv_transposed::<P>(&factors, w, y),
-        |[y]| portable::gemv_transposed::<P>(&factors, w, y),
+        |[y]| unrolled::gemv_transposed::<P>(&factors, w, y, add),
+        |[y]| portable::gemv_transposed::<P>(&factors, w, y, add),
     );
 }
 
@@ -52,10 +52,10 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn sums_of_products(r in 1..6usize, k in 1..45usize, o in 1..12usize, gap in 0..4usize, biased: bool, seed: u64) {
+    fn sums_of_products(r in 1..6usize, k in 1..45usize, o in 1..12usize, gap in 0..4usize, biased: bool, add: bool, seed: u64) {
         let (mut v, sizes) = (Values(seed), Sizes { r, k, o, gap });
-        products::<Separate>(sizes, biased, &mut v);
-        products::<Fused>(sizes, biased, &mut v);
+        products::<Separate>(sizes, [biased, add], &mut v);
+        products::<Fused>(sizes, [biased, add], &mut v);
     }
 
     #[test]
