@@ -268,7 +268,7 @@ impl<'s, O: Optimizer> Update<'s, O> {
     ///
     /// # Errors
     /// A new weight is not finite.
-    #[inline]
+    #[inline(always)]
     pub fn row(&mut self, at: usize, w: &mut [f32], g: &[f32]) -> Result<(), Overflow> {
         if O::apply(&self.step, w, g, self.states.after(at)) {
             Ok(())
