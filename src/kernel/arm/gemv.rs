@@ -14,7 +14,7 @@ struct Store {
     bias: *const f32,
     /// Not 0 to add to `y`.
     add: usize,
-    /// Tiles of eight rows that are left.
+    /// Tiles that are left.
     tiles: usize,
     x: *const f32,
     inputs: usize,
@@ -81,30 +81,15 @@ fn product<'a, P: MulAdd>(
             if store.tiles > 0 {
                 w = eights::<P>(w, &mut store);
             }
-            for _ in 0..y.len() % 8 {
-                w = one::<P>(inputs, x.as_ptr(), w, &store);
-                store.next();
+            store.tiles = y.len() % 8;
+            if store.tiles > 0 {
+                w = ones::<P>(w, &mut store);
             }
             if then.is_empty() {
                 return;
             }
             (y, then) = (then, &mut []);
             store.add = 0;
-        }
-    }
-}
-
-impl Store {
-    /// # Safety
-    /// An output was left.
-    #[inline(always)]
-    unsafe fn next(&mut self) {
-        // SAFETY: the caller's.
-        unsafe {
-            self.y = self.y.add(1);
-            if !self.bias.is_null() {
-                self.bias = self.bias.add(1);
-            }
         }
     }
 }
@@ -287,16 +272,18 @@ unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
     w
 }
 
-/// As [`eights`], one row; it moves nothing.
+/// As [`eights`], tiles of one row.
 ///
 /// # Safety
-/// `inputs` > 0 values at `x` and at `w`, one at `store`'s `y` and `bias`.
+/// As there, with one row in place of eight.
 #[inline(always)]
-unsafe fn one<P: MulAdd>(inputs: usize, x: *const f32, w: *const f32, store: &Store) -> *const f32 {
-    let mut end = w;
-    // SAFETY: reads x and the row to their ends, then bias and y, and writes y.
+unsafe fn ones<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
+    let mut w = w;
+    // SAFETY: reads x and each row to their ends, then bias and y, and writes y.
     unsafe {
         fpu!(
+            "1:",
+            "ldrd {x}, {n}, [{store}, #16]",
             zero!(0),
             "subs {n}, {n}, #8",
             "blo 3f",
@@ -341,11 +328,11 @@ unsafe fn one<P: MulAdd>(inputs: usize, x: *const f32, w: *const f32, store: &St
             ),
             "bne 4b",
             "5:",
-            "ldr {n}, [{store}, #4]",
-            "ldr {x}, [{store}]",
+            "ldrd {x}, {n}, [{store}]",
             "cmp {n}, #0",
             "beq 6f",
-            "vldr s8, [{n}]",
+            "vldmia {n}!, {{s8}}",
+            "str {n}, [{store}, #4]",
             add!(0 += 8),
             "6:",
             "ldr {n}, [{store}, #8]",
@@ -354,75 +341,65 @@ unsafe fn one<P: MulAdd>(inputs: usize, x: *const f32, w: *const f32, store: &St
             "vldr s8, [{x}]",
             add!(0 += 8),
             "7:",
-            "vstr s0, [{x}]",
-            x = inout(reg) x => _,
-            n = inout(reg) inputs => _,
-            w = inout(reg) end,
-            store = in(reg) store,
+            "vstmia {x}!, {{s0}}",
+            "str {x}, [{store}]",
+            "ldr {n}, [{store}, #12]",
+            "subs {n}, {n}, #1",
+            "str {n}, [{store}, #12]",
+            "bne 1b",
+            x = out(reg) _,
+            n = out(reg) _,
+            w = inout(reg) w,
+            store = in(reg) &raw mut *store,
             fused = const P::FUSED as u32,
         );
     }
-    end
+    w
 }
 
 /// See [`gemv_transposed`](crate::kernel::blas::portable::gemv_transposed).
 #[inline(never)]
 pub fn gemv_transposed<P: MulAdd>(factors: &[f32], w: Matrix<'_>, y: &mut [f32], add: bool) {
-    let (rows, columns) = (factors.len(), y.len());
+    let (rows, width) = (factors.len(), y.len());
     if rows == 0 && !add {
         y.fill(0.0);
     }
-    if rows == 0 || w.stride < columns || !w.holds(rows, columns) {
+    if rows == 0 || w.stride < width || !w.holds(rows, width) {
         return;
     }
-    let (mut at, mut left) = (0, columns);
-    // What the sums of some columns begin with.
-    let before = |y: *const f32| if add { y } else { ZEROS.as_ptr() };
-    // SAFETY: w has `rows` rows of `columns` values, `stride` apart, and each turn takes as many of the columns as it says.
+    let mut columns = Columns {
+        w: w.values.as_ptr(),
+        stride: w.stride.wrapping_mul(4),
+        factors: factors.as_ptr(),
+        rows,
+        before: if add { y.as_ptr() } else { ZEROS.as_ptr() },
+        moves: add.into(),
+        y: y.as_mut_ptr(),
+    };
+    // SAFETY: w has `rows` rows of `width` values, `stride` apart, and each call takes as many of the columns as it says.
     unsafe {
-        while left >= 16 {
-            let y = y.as_mut_ptr().add(at);
-            sixteen::<P>(
-                factors.as_ptr(),
-                w.values.as_ptr().add(at),
-                w.stride,
-                before(y),
-                y,
-                rows,
-            );
-            at += 16;
-            left -= 16;
-        }
-        while left >= 4 {
-            let y = y.as_mut_ptr().add(at);
-            four::<P>(
-                factors.as_ptr(),
-                w.values.as_ptr().add(at),
-                w.stride,
-                before(y),
-                y,
-                rows,
-            );
-            at += 4;
-            left -= 4;
-        }
-        while left > 0 {
-            let y = y.as_mut_ptr().add(at);
-            column::<P>(
-                factors.as_ptr(),
-                w.values.as_ptr().add(at),
-                w.stride,
-                before(y),
-                y,
-                rows,
-            );
-            at += 1;
-            left -= 1;
-        }
+        columns.sixteens::<P>(width / 16);
+        columns.fours::<P>(width % 16 / 4);
+        columns.ones::<P>(width % 4);
     }
 }
 
-/// One row of [`sixteen`]: its sixteen values times the factor join the sums.
+/// The columns of [`gemv_transposed`] that are left.
+struct Columns {
+    w: *const f32,
+    /// From a row of w to the next, in bytes.
+    stride: usize,
+    factors: *const f32,
+    /// At least one.
+    rows: usize,
+    /// What sums begin with: y, or zeros for all of them.
+    before: *const f32,
+    /// 1 if `before` moves with y, else 0.
+    moves: usize,
+    y: *mut f32,
+}
+
+/// One row of [`Columns::sixteens`]: its sixteen values times the factor join the sums.
 macro_rules! row_of_sixteen {
     ($($factor:literal),*) => {
         concat!($(
@@ -441,121 +418,158 @@ macro_rules! row_of_sixteen {
     };
 }
 
-/// Sixteen columns of [`gemv_transposed`].
-///
-/// # Safety
-/// `rows` > 0 factors; as many rows of sixteen values at `w`, `stride` apart; sixteen values at `before` and at `y`.
-#[inline(always)]
-unsafe fn sixteen<P: MulAdd>(
-    factors: *const f32,
-    w: *const f32,
-    stride: usize,
-    before: *const f32,
-    y: *mut f32,
-    rows: usize,
-) {
-    // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
-    unsafe {
-        fpu!(
-            "vldmia {before}, {{s0-s15}}",
-            "subs {n}, {n}, #4",
-            "blo 3f",
-            "2:",
-            "vldmia {factors}!, {{s24-s27}}",
-            row_of_sixteen!(24, 25, 26, 27),
-            "subs {n}, {n}, #4",
-            "bhs 2b",
-            "3:",
-            "adds {n}, {n}, #4",
-            "beq 5f",
-            "4:",
-            "vldmia {factors}!, {{s24}}",
-            row_of_sixteen!(24),
-            "subs {n}, {n}, #1",
-            "bne 4b",
-            "5:",
-            "vstmia {y}, {{s0-s15}}",
-            factors = inout(reg) factors => _,
-            w = inout(reg) w => _,
-            gap = in(reg) stride.wrapping_sub(16).wrapping_mul(4),
-            before = in(reg) before,
-            y = in(reg) y,
-            n = inout(reg) rows => _,
-            fused = const P::FUSED as u32,
-        );
-    }
+/// The loop over groups of columns around that over rows; `$sums` are a group's registers.
+macro_rules! groups {
+    ($sums:literal, [$($rows:tt)*]) => {
+        concat!(
+            "1:\n",
+            "vldmia {before}, {{", $sums, "}}\n",
+            "mov {w}, {columns}\n",
+            "mov {at}, {factors}\n",
+            "mov {n}, {rows}\n",
+            $($rows)*
+            "vstmia {y}!, {{", $sums, "}}\n",
+            "add {before}, {before}, {moves}\n",
+            "add {columns}, {columns}, #{width}\n",
+            "subs {groups}, {groups}, #1\n",
+            "bne 1b\n",
+        )
+    };
 }
 
-/// As [`sixteen`], four columns.
-///
-/// # Safety
-/// As there, with four in place of sixteen.
-#[inline(always)]
-unsafe fn four<P: MulAdd>(
-    factors: *const f32,
-    w: *const f32,
-    stride: usize,
-    before: *const f32,
-    y: *mut f32,
-    rows: usize,
-) {
-    // SAFETY: as in `sixteen`.
-    unsafe {
-        fpu!(
-            "vldmia {before}, {{s0-s3}}",
-            "2:",
-            "vldmia {w}, {{s4-s7}}",
-            "add {w}, {w}, {stride}",
-            "vldmia {factors}!, {{s8}}",
-            step!(0 += 4 * 8 by 4, 1 += 5 * 8 by 5, 2 += 6 * 8 by 6, 3 += 7 * 8 by 7),
-            "subs {n}, {n}, #1",
-            "bne 2b",
-            "vstmia {y}, {{s0-s3}}",
-            factors = inout(reg) factors => _,
-            w = inout(reg) w => _,
-            stride = in(reg) stride.wrapping_mul(4),
-            before = in(reg) before,
-            y = in(reg) y,
-            n = inout(reg) rows => _,
-            fused = const P::FUSED as u32,
-        );
+impl Columns {
+    /// Sixteen columns at a time.
+    ///
+    /// # Safety
+    /// `rows` rows of so many columns at `w`, `stride` apart, and as many factors; so many values at `y`, and at `before` if it moves, else
+    /// sixteen.
+    #[inline(always)]
+    unsafe fn sixteens<P: MulAdd>(&mut self, groups: usize) {
+        if groups == 0 {
+            return;
+        }
+        // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
+        unsafe {
+            fpu!(
+                groups!(
+                    "s0-s15",
+                    [
+                        "subs {n}, {n}, #4\n",
+                        "blo 3f\n",
+                        "2:\n",
+                        "vldmia {at}!, {{s24-s27}}\n",
+                        row_of_sixteen!(24, 25, 26, 27),
+                        "subs {n}, {n}, #4\n",
+                        "bhs 2b\n",
+                        "3:\n",
+                        "adds {n}, {n}, #4\n",
+                        "beq 5f\n",
+                        "4:\n",
+                        "vldmia {at}!, {{s24}}\n",
+                        row_of_sixteen!(24),
+                        "subs {n}, {n}, #1\n",
+                        "bne 4b\n",
+                        "5:\n",
+                    ]
+                ),
+                w = out(reg) _,
+                at = out(reg) _,
+                n = out(reg) _,
+                columns = inout(reg) self.w,
+                factors = in(reg) self.factors,
+                rows = in(reg) self.rows,
+                gap = in(reg) self.stride.wrapping_sub(64),
+                before = inout(reg) self.before,
+                moves = in(reg) self.moves.wrapping_mul(64),
+                width = const 64,
+                y = inout(reg) self.y,
+                groups = inout(reg) groups => _,
+                fused = const P::FUSED as u32,
+            );
+        }
     }
-}
 
-/// As [`sixteen`], one column.
-///
-/// # Safety
-/// As there, with one in place of sixteen.
-#[inline(always)]
-unsafe fn column<P: MulAdd>(
-    factors: *const f32,
-    w: *const f32,
-    stride: usize,
-    before: *const f32,
-    y: *mut f32,
-    rows: usize,
-) {
-    // SAFETY: as in `sixteen`.
-    unsafe {
-        fpu!(
-            "vldr s0, [{before}]",
-            "2:",
-            "vldr s4, [{w}]",
-            "add {w}, {w}, {stride}",
-            "vldmia {factors}!, {{s8}}",
-            either!(
-                separate: [mul!(4 = 4 * 8), "subs {n}, {n}, #1\n", add!(0 += 4)],
-                fused: ["subs {n}, {n}, #1\n", fma!(0 += 4 * 8)]
-            ),
-            "bne 2b",
-            "vstr s0, [{y}]",
-            factors = inout(reg) factors => _,
-            w = inout(reg) w => _,
-            stride = in(reg) stride.wrapping_mul(4),
-            before = in(reg) before,
-            y = in(reg) y,
-            n = inout(reg) rows => _,
-            fused = const P::FUSED as u32,
-        );
+    /// As [`Self::sixteens`], four columns at a time.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn fours<P: MulAdd>(&mut self, groups: usize) {
+        if groups == 0 {
+            return;
+        }
+        // SAFETY: as in `sixteens`.
+        unsafe {
+            fpu!(
+                groups!(
+                    "s0-s3",
+                    [
+                        "2:\n",
+                        "vldmia {w}, {{s4-s7}}\n",
+                        "add {w}, {w}, {stride}\n",
+                        "vldmia {at}!, {{s8}}\n",
+                        step!(0 += 4 * 8 by 4, 1 += 5 * 8 by 5, 2 += 6 * 8 by 6, 3 += 7 * 8 by 7),
+                        "subs {n}, {n}, #1\n",
+                        "bne 2b\n",
+                    ]
+                ),
+                w = out(reg) _,
+                at = out(reg) _,
+                n = out(reg) _,
+                columns = inout(reg) self.w,
+                factors = in(reg) self.factors,
+                rows = in(reg) self.rows,
+                stride = in(reg) self.stride,
+                before = inout(reg) self.before,
+                moves = in(reg) self.moves.wrapping_mul(16),
+                width = const 16,
+                y = inout(reg) self.y,
+                groups = inout(reg) groups => _,
+                fused = const P::FUSED as u32,
+            );
+        }
+    }
+
+    /// As [`Self::sixteens`], one column at a time.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn ones<P: MulAdd>(&mut self, groups: usize) {
+        if groups == 0 {
+            return;
+        }
+        // SAFETY: as in `sixteens`.
+        unsafe {
+            fpu!(
+                groups!(
+                    "s0",
+                    [
+                        "2:\n",
+                        "vldr s4, [{w}]\n",
+                        "add {w}, {w}, {stride}\n",
+                        "vldmia {at}!, {{s8}}\n",
+                        either!(
+                            separate: [mul!(4 = 4 * 8), "subs {n}, {n}, #1\n", add!(0 += 4)],
+                            fused: ["subs {n}, {n}, #1\n", fma!(0 += 4 * 8)]
+                        ),
+                        "bne 2b\n",
+                    ]
+                ),
+                w = out(reg) _,
+                at = out(reg) _,
+                n = out(reg) _,
+                columns = inout(reg) self.w,
+                factors = in(reg) self.factors,
+                rows = in(reg) self.rows,
+                stride = in(reg) self.stride,
+                before = inout(reg) self.before,
+                moves = in(reg) self.moves.wrapping_mul(4),
+                width = const 4,
+                y = inout(reg) self.y,
+                groups = inout(reg) groups => _,
+                fused = const P::FUSED as u32,
+            );
+        }
     }
 }
