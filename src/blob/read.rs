@@ -1,7 +1,6 @@
 //! Reading a blob from any bytes: in memory or in a NOR flash.
 
 use embedded_storage::nor_flash::ReadNorFlash;
-use serde::de::DeserializeOwned;
 
 use super::{ALIGN, CRC, DTYPE_F32, MAGIC, MAX_RANK, VERSION, align_words};
 use crate::plan::{Home, Plan};
@@ -257,26 +256,55 @@ struct Cursor<'s, S> {
 }
 
 impl<S: Source> Cursor<'_, S> {
-    /// The next postcard value; none is longer than ten bytes.
-    fn next<T: DeserializeOwned>(&mut self) -> Result<T, ReadFailure<S::Error>> {
+    /// The next postcard integer of two bytes or more. All are read as the widest, so that reading is linked once.
+    fn number<T: TryFrom<u64>>(&mut self) -> Result<T, ReadFailure<S::Error>> {
+        let at = self.at;
+        let value = self.varint((8 * size_of::<T>()).div_ceil(7))?;
+        T::try_from(value).map_err(|_| BlobError::Header { at }.into())
+    }
+
+    #[inline(never)]
+    fn varint(&mut self, longest: usize) -> Result<u64, ReadFailure<S::Error>> {
         let mut window = [0; 10];
         let left = self.source.capacity().saturating_sub(self.at);
-        let window = window.get_mut(..left.min(10)).unwrap_or(&mut []);
+        let window = window.get_mut(..left.min(longest)).unwrap_or(&mut []);
         self.source
             .read(self.at, window)
             .map_err(ReadFailure::Source)?;
         let window = &*window;
-        match postcard::take_from_bytes::<T>(window) {
+        match postcard::take_from_bytes(window) {
             Ok((value, rest)) => {
                 self.at += window.len().saturating_sub(rest.len());
                 Ok(value)
             }
-            Err(_) if left < 10 => Err(BlobError::Truncated {
-                needed: self.at.saturating_add(left).saturating_add(1),
-            }
-            .into()),
+            Err(_) if left < 10 => Err(self.ends_before(left)),
             Err(_) => Err(BlobError::Header { at: self.at }.into()),
         }
+    }
+
+    /// The next bytes: what postcard makes of an array of them, and of one.
+    #[inline(never)]
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N], ReadFailure<S::Error>> {
+        let left = self.source.capacity().saturating_sub(self.at);
+        if left < N {
+            return Err(self.ends_before(left));
+        }
+        let mut bytes = [0; N];
+        self.source
+            .read(self.at, &mut bytes)
+            .map_err(ReadFailure::Source)?;
+        self.at += N;
+        Ok(bytes)
+    }
+
+    fn byte(&mut self) -> Result<u8, ReadFailure<S::Error>> {
+        let [byte] = self.bytes()?;
+        Ok(byte)
+    }
+
+    fn ends_before(&self, left: usize) -> ReadFailure<S::Error> {
+        let needed = self.at.saturating_add(left).saturating_add(1);
+        BlobError::Truncated { needed }.into()
     }
 }
 
@@ -289,18 +317,18 @@ pub(crate) struct Tensor {
 }
 
 fn next_tensor<S: Source>(cursor: &mut Cursor<'_, S>) -> Result<Tensor, ReadFailure<S::Error>> {
-    let index = cursor.next()?;
-    let dtype = cursor.next()?;
-    let rank: u8 = cursor.next()?;
+    let index = cursor.number()?;
+    let dtype = cursor.byte()?;
+    let rank = cursor.byte()?;
     let mut len = Some(1u32);
     if usize::from(rank) > MAX_RANK {
         return Err(BlobError::Shape { index, expected: 0 }.into());
     }
     for _ in 0..rank {
-        let dim: u32 = cursor.next()?;
+        let dim: u32 = cursor.number()?;
         len = len.and_then(|len| len.checked_mul(dim));
     }
-    let offset = cursor.next()?;
+    let offset = cursor.number()?;
     Ok(Tensor {
         index,
         dtype,
@@ -328,14 +356,14 @@ fn check_header<S: Source>(
 ) -> Result<Found, ReadFailure<S::Error>> {
     let capacity = source.capacity();
     let mut cursor = Cursor { source, at: 0 };
-    if cursor.next::<[u8; 4]>()? != MAGIC {
+    if cursor.bytes()? != MAGIC {
         return Err(BlobError::Magic.into());
     }
-    let version: u16 = cursor.next()?;
+    let version: u16 = cursor.number()?;
     if version != VERSION {
         return Err(BlobError::Version { found: version }.into());
     }
-    let schema: u64 = cursor.next()?;
+    let schema: u64 = cursor.number()?;
     let expected = need.schema(plan);
     if schema != expected {
         return Err(BlobError::Schema {
@@ -344,8 +372,8 @@ fn check_header<S: Source>(
         }
         .into());
     }
-    let sequence = cursor.next()?;
-    let tensors = cursor.next()?;
+    let sequence = cursor.number()?;
+    let tensors = cursor.number()?;
     let tensors_at = cursor.at;
     let mut place = 0u32;
     let mut next = 0;
@@ -392,9 +420,9 @@ fn check_header<S: Source>(
         }
         next += 1;
     }
-    let pad: u8 = cursor.next()?;
+    let pad = cursor.byte()?;
     cursor.at += usize::from(pad);
-    let payload_len: u32 = cursor.next()?;
+    let payload_len: u32 = cursor.number()?;
     if payload_len != place {
         return Err(BlobError::Length {
             expected: place as usize,
@@ -433,7 +461,10 @@ fn check_bytes<S: Source>(source: &mut S, found: &Found) -> Result<(), ReadFailu
             .get_mut(..(covered - at).min(CHUNK))
             .unwrap_or(&mut []);
         source.read(at, chunk).map_err(ReadFailure::Source)?;
-        digest.update(chunk);
+        // One at a time: the compiler makes four copies of the loop over the bits of more.
+        for byte in &*chunk {
+            digest.update(core::slice::from_ref(byte));
+        }
         for (index, word) in chunk.as_chunks::<4>().0.iter().enumerate() {
             let position = at + 4 * index;
             let weight = position >= found.payload_at;

@@ -30,6 +30,7 @@ use crate::error::{
     UpdateError,
 };
 use crate::exec::{Context, Fault, Run};
+use crate::kernel::blas;
 use crate::math::Math;
 use crate::model::{Model, StaticModel};
 use crate::monitor::Phase;
@@ -263,11 +264,10 @@ impl<'a, M: Model> BucketingModule<'a, M> {
         persistent.fill(0.0);
         for param in plan.params {
             if let Home::Arena(home) = param.home {
-                let from = flash.iter().skip(param.flash as usize);
-                let to = persistent.iter_mut().skip(home as usize);
-                to.zip(from)
-                    .take(param.len as usize)
-                    .for_each(|(to, from)| *to = *from);
+                let (home, start, len) = (home as usize, param.flash as usize, param.len as usize);
+                let to = persistent.get_mut(home..home.saturating_add(len));
+                let from = flash.get(start..start.saturating_add(len));
+                blas::copy(from.unwrap_or(&[]), to.unwrap_or(&mut []));
             }
         }
         Ok(BucketingModule {
