@@ -91,15 +91,23 @@ impl Step {
     /// [`plain`](Self::plain) by a gradient that is a product.
     #[inline(never)]
     fn plain_by_parts(&self, product: Product<'_>, w: &mut [f32]) -> bool {
-        product_by_parts(product, w, &mut [], |tile, w, g, _| self.plain(tile, w, g))
+        product_by_parts(product, w, &mut [], |w, g, _| self.plain_part(w, g))
+    }
+
+    #[inline(never)]
+    fn plain_part(&self, w: &mut [f32], g: &[f32]) -> bool {
+        self.plain(Tile::row(w.len()), w, g)
     }
 
     /// [`with_momentum`](Self::with_momentum) by a gradient that is a product.
     #[inline(never)]
     fn with_momentum_by_parts(&self, product: Product<'_>, w: &mut [f32], m: &mut [f32]) -> bool {
-        product_by_parts(product, w, m, |tile, w, g, m| {
-            self.with_momentum(tile, w, g, m)
-        })
+        product_by_parts(product, w, m, |w, g, m| self.part_with_momentum(w, g, m))
+    }
+
+    #[inline(never)]
+    fn part_with_momentum(&self, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
+        self.with_momentum(Tile::row(w.len()), w, g, m)
     }
 
     /// Any update, with decay and without, cut or not, of gradients or of none.
@@ -113,7 +121,6 @@ impl Step {
         // No term is, to a sum, a term of -0: every number less +0, or plus -0, is itself.
         let decays = if self.decay == 0.0 { 0.0 } else { -0.0 };
         let (mut g, mut m) = (g.iter(), m.iter_mut());
-        let mut ok = true;
         for w in w {
             let g = g.next().map_or(0.0, |g| lr * cut(scale * g, self.bound));
             let decay = self.decay * *w + decays;
@@ -124,9 +131,12 @@ impl Step {
                 **m = moved;
             }
             *w += moved;
-            ok &= finite(*w);
+            // To end here also keeps the compiler from writing the loop four times.
+            if !finite(*w) {
+                return false;
+            }
         }
-        ok
+        true
     }
 }
 
@@ -136,20 +146,19 @@ fn product_by_parts(
     product: Product<'_>,
     w: &mut [f32],
     m: &mut [f32],
-    mut apply: impl FnMut(Tile, &mut [f32], &[f32], &mut [f32]) -> bool,
+    mut apply: impl FnMut(&mut [f32], &[f32], &mut [f32]) -> bool,
 ) -> bool {
     let width = product.x.len();
     let mut m = rows_mut(m, width);
     for (delta, w) in product.delta.iter().zip(rows_mut(w, width)) {
-        let m = m.next().unwrap_or(&mut []);
-        let (mut w, mut m) = (w, m);
+        let (mut w, mut m) = (w, m.next().unwrap_or(&mut []));
         for x in groups(product.x, PART) {
             let mut g = [0.0; PART];
             blas::axpy(product.products, *delta, x, &mut g);
             let here = x.len();
             let m = m.split_off_mut(..here).unwrap_or(&mut []);
             let w = w.split_off_mut(..here).unwrap_or(&mut []);
-            if !apply(Tile::row(here), w, &g, m) {
+            if !apply(w, &g, m) {
                 return false;
             }
         }
