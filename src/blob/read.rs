@@ -449,6 +449,12 @@ fn check_header<S: Source>(
     })
 }
 
+/// One byte joins the CRC. Apart: of several bytes the compiler writes each one's loop over its bits out.
+#[inline(never)]
+fn join(digest: &mut crc::Digest<'_, u32, crc::NoTable>, byte: u8) {
+    digest.update(&[byte]);
+}
+
 /// The CRC, and that every weight is finite.
 fn check_bytes<S: Source>(source: &mut S, found: &Found) -> Result<(), ReadFailure<S::Error>> {
     let covered = found.total_len.saturating_sub(4);
@@ -461,9 +467,8 @@ fn check_bytes<S: Source>(source: &mut S, found: &Found) -> Result<(), ReadFailu
             .get_mut(..(covered - at).min(CHUNK))
             .unwrap_or(&mut []);
         source.read(at, chunk).map_err(ReadFailure::Source)?;
-        // One at a time: the compiler makes four copies of the loop over the bits of more.
         for byte in &*chunk {
-            digest.update(core::slice::from_ref(byte));
+            join(&mut digest, *byte);
         }
         for (index, word) in chunk.as_chunks::<4>().0.iter().enumerate() {
             let position = at + 4 * index;
