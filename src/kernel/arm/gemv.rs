@@ -40,15 +40,15 @@ pub fn gemv_two<P: MulAdd>(
     product::<P>(inputs, x, w, b, y, true, then);
 }
 
-#[inline(never)]
-fn product<'a, P: MulAdd>(
+#[inline]
+fn product<P: MulAdd>(
     inputs: usize,
     x: &[f32],
     w: &[f32],
     b: &[f32],
-    mut y: &'a mut [f32],
+    y: &mut [f32],
     add: bool,
-    mut then: &'a mut [f32],
+    then: &mut [f32],
 ) {
     // The two do not overlap: their lengths add up to less than the address space.
     let outputs = y.len().wrapping_add(then.len());
@@ -71,26 +71,36 @@ fn product<'a, P: MulAdd>(
         inputs,
         zeros: &ZEROS,
     };
-    let mut w = w.as_ptr();
-    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y, then and b (if there is one), and each turn uses up one
-    // row of w for each output that it writes.
+    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y, then and b (if there is one).
     unsafe {
-        loop {
-            store.y = y.as_mut_ptr();
-            store.tiles = y.len() / 8;
-            if store.tiles > 0 {
-                w = eights::<P>(w, &mut store);
-            }
-            store.tiles = y.len() % 8;
-            if store.tiles > 0 {
-                w = ones::<P>(w, &mut store);
-            }
-            if then.is_empty() {
-                return;
-            }
-            (y, then) = (then, &mut []);
+        let w = store.sums::<P>(w.as_ptr(), y);
+        if !then.is_empty() {
             store.add = 0;
+            store.sums::<P>(w, then);
         }
+    }
+}
+
+impl Store {
+    /// All sums of `y`; gives the row after those that they took.
+    ///
+    /// # Safety
+    /// `inputs` > 0 values at `x`; for each of `y` as many at `w`, and one at `bias` if that is not null.
+    #[inline(never)]
+    unsafe fn sums<P: MulAdd>(&mut self, mut w: *const f32, y: &mut [f32]) -> *const f32 {
+        self.y = y.as_mut_ptr();
+        // SAFETY: the caller's; each block of assembly uses up a row of w, and a value of y and bias, for each output.
+        unsafe {
+            self.tiles = y.len() / 8;
+            if self.tiles > 0 {
+                w = eights::<P>(w, self);
+            }
+            self.tiles = y.len() % 8;
+            if self.tiles > 0 {
+                w = ones::<P>(w, self);
+            }
+        }
+        w
     }
 }
 
