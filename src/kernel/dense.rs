@@ -213,16 +213,22 @@ impl Dense {
         {
             return done;
         }
-        self.update_sum(outer, w, update)
+        self.update_sum(delta, x0, x1, w, update)
     }
 
+    /// [`Self::update`] for any number of rows.
     #[inline(never)]
     fn update_sum<T: Optimizer>(
         self,
-        outer: Outer<'_>,
-        w: &mut [f32], // [O, K]
+        delta: Strided<'_>, // [R, O]
+        x0: &[f32],         // [R0, K]
+        x1: &[f32],         // [R - R0, K]
+        w: &mut [f32],      // [O, K]
         mut update: Update<'_, T>,
     ) -> Result<(), Overflow> {
+        let Some(outer) = self.outer(delta, x0, x1) else {
+            return Ok(());
+        };
         if let Some(done) = update.outer(w, outer, self.inputs) {
             return done;
         }
