@@ -332,7 +332,7 @@ pub fn bias_update<T: Optimizer>(
     let Some(b) = b.get_mut(..outputs) else {
         return Ok(());
     };
-    update.row(0, b, row.row(0, outputs))
+    update.tile(0, Tile::row(outputs), b, row.row(0, outputs))
 }
 
 /// [`bias_update`] of several rows.

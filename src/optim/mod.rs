@@ -283,7 +283,7 @@ impl<O: Optimizer> Update<'_, O> {
     ///
     /// # Errors
     /// A gradient or a new weight is not finite.
-    #[inline]
+    #[inline(always)]
     pub fn tile(
         &mut self,
         at: usize,

@@ -151,6 +151,14 @@ mod tests {
             more: matrix(&[]),
             more_rows: 0,
         };
+        let tile = Tile::row(4);
+        let (g, before) = ([1.0, f32::INFINITY, 0.0, 0.0], w);
+        let done = Rule::apply_tile(&step, tile, &mut w, &g, States::new(&mut [0.0; 4], 4));
+        assert!(!done);
+        // Sgd moves the weights before the one that is not finite; by the way of any other optimizer none would move.
+        assert_ne!(w[0], before[0]);
+
+        let (mut w, mut m) = ([1.0; 4], [0.25; 4]);
         let done = Rule::apply_outer(&step, &mut w, outer, 2, States::new(&mut m, 4));
         assert_eq!(done, Some(true));
     }

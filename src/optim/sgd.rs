@@ -193,18 +193,18 @@ impl Optimizer for Sgd {
     #[inline]
     fn apply(step: &Step, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
         let m = states.one();
-        if g.is_empty() {
+        let len = w.len().min(g.len());
+        if !step.is_simple() || g.is_empty() {
             step.general(w, g, m)
         } else if m.is_empty() {
-            step.plain(Tile::row(w.len().min(g.len())), w, g)
+            blas::sgd_plain(step.rates, Tile::row(len), w, g)
         } else {
-            let len = w.len().min(g.len()).min(m.len());
-            step.with_momentum(Tile::row(len), w, g, m)
+            blas::sgd_momentum(step.rates, Tile::row(len.min(m.len())), w, g, m)
         }
     }
 
     /// Where a gradient is not finite, the weight that it moves is not: one look is enough.
-    #[inline]
+    #[inline(always)]
     fn apply_tile(step: &Step, tile: Tile, w: &mut [f32], g: &[f32], states: States<'_>) -> bool {
         let m = states.one();
         if m.is_empty() {

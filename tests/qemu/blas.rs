@@ -157,17 +157,20 @@ fn run() {
 
     check("relu", "", buffers, |check, io| {
         let len = gates(check, io);
+        edges(check, io, len);
         blas::relu(&mut io.ours[0][..len]);
         let by_value = |y: &mut f32| *y = if *y <= 0.0 { 0.0 } else { *y };
         io.theirs[0][..len].iter_mut().for_each(by_value);
     });
 
     check("relu_backward", "", buffers, |check, io| {
-        let (len, more) = (gates(check, io), check.random.below(3));
+        let len = gates(check, io);
+        edges(check, io, len);
+        let of_dy = (len + check.random.below(5)).saturating_sub(2);
         let [y, dy] = &mut io.ours;
-        blas::relu_backward(&y[..len], &mut dy[..len + more]);
+        blas::relu_backward(&y[..len], &mut dy[..of_dy]);
         let [y, dy] = &mut io.theirs;
-        for (dy, y) in dy.iter_mut().zip(&y[..len]) {
+        for (dy, y) in dy[..of_dy].iter_mut().zip(&y[..len]) {
             *dy *= if *y > 0.0 { 1.0 } else { 0.0 };
         }
     });
@@ -368,9 +371,9 @@ fn sums_of_products<P: MulAdd>(products: Products, recipe: &str, buffers: &mut B
 
     check("gemv_transposed", recipe, buffers, |check, io| {
         let random = &mut check.random;
-        let (rows, columns, gap) = (1 + random.below(16), 1 + random.below(40), random.below(4));
+        let (rows, columns, gap) = (random.below(17), 1 + random.below(40), random.below(4));
         let w = Matrix {
-            values: &io.a[..rows * (columns + gap) - gap],
+            values: &io.a[..(rows * (columns + gap)).saturating_sub(gap)],
             stride: columns + gap,
         };
         let (factors, add) = (&io.b[..rows], check.random.coin());
@@ -469,8 +472,28 @@ fn gates(check: &mut Check, io: &mut Buffers) -> usize {
     len
 }
 
+/// Among so many values some around which a comparison by bits goes wrong first.
+fn edges(check: &mut Check, io: &mut Buffers, len: usize) {
+    const EDGES: [u32; 8] = [
+        0,
+        1,
+        0x7f7f_ffff,
+        0x7f80_0000,
+        0x7f80_0001,
+        0x8000_0000,
+        0xff80_0000,
+        0xff80_0001,
+    ];
+    for at in 0..len {
+        if check.random.below(4) == 0 {
+            let value = f32::from_bits(EDGES[check.random.below(EDGES.len())]);
+            (io.ours[0][at], io.theirs[0][at]) = (value, value);
+        }
+    }
+}
+
 fn tile(random: &mut Random) -> Tile {
-    let width = 1 + random.below(30);
+    let width = random.below(31);
     Tile {
         rows: random.below(6),
         width,

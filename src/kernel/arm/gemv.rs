@@ -274,7 +274,7 @@ unsafe fn eights<P: MulAdd>(w: *const f32, store: &mut Store) -> *const f32 {
             w6 = out(reg) _,
             w7 = out(reg) _,
             y = inout(reg) y,
-            store = in(reg) &mut *store,
+            store = in(reg) &raw mut *store,
             fused = const P::FUSED as u32,
         );
     }
@@ -377,14 +377,15 @@ pub fn gemv_transposed<P: MulAdd>(factors: &[f32], w: Matrix<'_>, y: &mut [f32],
     if rows == 0 || w.stride < width || !w.holds(rows, width) {
         return;
     }
+    let y = y.as_mut_ptr();
     let mut columns = Columns {
         w: w.values.as_ptr(),
         stride: w.stride.wrapping_mul(4),
         factors: factors.as_ptr(),
         rows,
-        before: if add { y.as_ptr() } else { ZEROS.as_ptr() },
+        before: if add { y.cast_const() } else { ZEROS.as_ptr() },
         moves: add.into(),
-        y: y.as_mut_ptr(),
+        y,
     };
     // SAFETY: w has `rows` rows of `width` values, `stride` apart, and each call takes as many of the columns as it says.
     unsafe {

@@ -34,9 +34,9 @@ pub fn relu(y: &mut [f32]) {
             "subs {n}, {n}, #8",
             "blo 3f",
             "2:",
-            "ldmia {y}, {{r0-r5, r8, r9}}",
-            cut!("r0" "r1" "r2" "r3" "r4" "r5" "r8" "r9"),
-            "stmia {y}!, {{r0-r5, r8, r9}}",
+            "ldmia {y}, {{r0-r5, r8, r10}}",
+            cut!("r0" "r1" "r2" "r3" "r4" "r5" "r8" "r10"),
+            "stmia {y}!, {{r0-r5, r8, r10}}",
             "subs {n}, {n}, #8",
             "bhs 2b",
             "3:",
@@ -53,7 +53,7 @@ pub fn relu(y: &mut [f32]) {
             n = inout(reg) y.len() => _,
             infinity = in(reg) f32::NEG_INFINITY.to_bits(),
             out("r0") _, out("r1") _, out("r2") _, out("r3") _,
-            out("r4") _, out("r5") _, out("r8") _, out("r9") _,
+            out("r4") _, out("r5") _, out("r8") _, out("r10") _,
             options(nostack),
         );
     }
@@ -69,9 +69,9 @@ pub fn relu_backward(y: &[f32], dy: &mut [f32]) {
             "subs {n}, {n}, #8",
             "blo 3f",
             "2:",
-            "ldmia {y}!, {{r0-r5, r8, r9}}",
+            "ldmia {y}!, {{r0-r5, r8, r10}}",
             "vldmia {dy}, {{s0-s7}}",
-            slope!("r0" 0 "r1" 1 "r2" 2 "r3" 3 "r4" 4 "r5" 5 "r8" 6 "r9" 7),
+            slope!("r0" 0 "r1" 1 "r2" 2 "r3" 3 "r4" 4 "r5" 5 "r8" 6 "r10" 7),
             "vstmia {dy}!, {{s0-s7}}",
             "subs {n}, {n}, #8",
             "bhs 2b",
@@ -91,7 +91,7 @@ pub fn relu_backward(y: &[f32], dy: &mut [f32]) {
             n = inout(reg) y.len().min(dy.len()) => _,
             infinity = in(reg) f32::INFINITY.to_bits(),
             out("r0") _, out("r1") _, out("r2") _, out("r3") _,
-            out("r4") _, out("r5") _, out("r8") _, out("r9") _,
+            out("r4") _, out("r5") _, out("r8") _, out("r10") _,
         );
     }
 }

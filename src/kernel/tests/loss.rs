@@ -152,6 +152,40 @@ fn activations_at_the_ends() {
     }
 }
 
+/// ReLU goes by the bits: beside every end of its ranges it does what comparing the values does.
+#[test]
+fn relu_at_the_ends() {
+    let ends = [
+        0.0,
+        1.0,
+        f32::MAX,
+        f32::INFINITY,
+        f32::NAN,
+        -0.0,
+        -1.0,
+        f32::MIN,
+        f32::NEG_INFINITY,
+        -f32::NAN,
+    ];
+    let around =
+        |value: f32| [-1, 0, 1].map(|by| f32::from_bits(value.to_bits().wrapping_add_signed(by)));
+    for x in ends.into_iter().flat_map(around) {
+        let (mut y, mut dy) = ([x], [-3.0f32]);
+        activation::backward(&y, &mut dy, Act::Relu, Math::default());
+        assert_eq!(
+            dy[0].to_bits(),
+            if x > 0.0 { -3.0f32 } else { -0.0 }.to_bits(),
+            "{x:e}"
+        );
+        activation::forward(&mut y, Act::Relu, Math::default());
+        assert_eq!(
+            y[0].to_bits(),
+            if x <= 0.0 { 0.0 } else { x }.to_bits(),
+            "{x:e}"
+        );
+    }
+}
+
 /// Far below zero softrelu is e^x and so is its gradient: no digits are lost to the 1.
 #[test]
 #[cfg(feature = "libm")]

@@ -9,7 +9,7 @@ bench::main!(run);
 
 fn run() -> Checksum {
     measure(|| ());
-    // What every other binary links of this crate.
+    // What tinpail's binaries link of this crate.
     match black_box(true) {
         true => Checksum::default().add(black_box(&[])),
         false => failed("nothing"),
