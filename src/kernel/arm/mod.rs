@@ -18,6 +18,7 @@ mod fma;
 mod gates;
 mod gemm;
 mod gemv;
+mod gemv_transposed;
 #[cfg(mve)]
 pub mod mve;
 mod outer;
@@ -37,7 +38,8 @@ pub use fma::fmaf;
 #[cfg(feature = "libm")]
 pub use gates::{gru_cell, sigmoid_all, tanh_all};
 pub use gemm::gemm;
-pub use gemv::{gemv, gemv_transposed, gemv_two};
+pub use gemv::{gemv, gemv_two};
+pub use gemv_transposed::gemv_transposed;
 pub use outer::{outer_momentum, outer_plain};
 pub use outer_sum::{outer_sum, outer_sum_momentum};
 pub use relu::{relu, relu_backward};

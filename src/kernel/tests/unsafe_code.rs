@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
 /// Every file of the crate that may have it.
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "kernel/arm/axpy.rs",
     "kernel/arm/cells.rs",
     "kernel/arm/copy.rs",
@@ -15,6 +15,7 @@ const FILES: [&str; 18] = [
     "kernel/arm/gates.rs",
     "kernel/arm/gemm.rs",
     "kernel/arm/gemv.rs",
+    "kernel/arm/gemv_transposed.rs",
     "kernel/arm/mve.rs",
     "kernel/arm/outer.rs",
     "kernel/arm/outer_sum.rs",
