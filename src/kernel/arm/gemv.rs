@@ -21,13 +21,13 @@ struct Store {
 }
 
 /// See [`gemv`](crate::kernel::blas::portable::gemv).
-#[inline(always)]
+#[inline]
 pub fn gemv<P: MulAdd>(inputs: usize, x: &[f32], w: &[f32], b: &[f32], y: &mut [f32], add: bool) {
-    product::<P>(inputs, x, w, b, y, add, &mut []);
+    product::<P>(inputs, x, w, b, &mut [y], add);
 }
 
 /// See [`gemv_two`](crate::kernel::blas::portable::gemv_two).
-#[inline(always)]
+#[inline]
 pub fn gemv_two<P: MulAdd>(
     inputs: usize,
     x: &[f32],
@@ -36,21 +36,23 @@ pub fn gemv_two<P: MulAdd>(
     y: &mut [f32],
     then: &mut [f32],
 ) {
-    product::<P>(inputs, x, w, b, y, true, then);
+    product::<P>(inputs, x, w, b, &mut [y, then], true);
 }
 
-#[inline]
+/// The products that go to the first of `parts`, and those behind them, which are stored in the others.
+#[inline(always)]
 fn product<P: MulAdd>(
     inputs: usize,
     x: &[f32],
     w: &[f32],
     b: &[f32],
-    y: &mut [f32],
+    parts: &mut [&mut [f32]],
     add: bool,
-    then: &mut [f32],
 ) {
-    // The two do not overlap: their lengths add up to less than the address space.
-    let outputs = y.len().wrapping_add(then.len());
+    // Parts do not overlap: their lengths add up to less than the address space.
+    let outputs = parts
+        .iter()
+        .fold(0usize, |sum, part| sum.wrapping_add(part.len()));
     let fits = inputs
         .checked_mul(outputs)
         .is_some_and(|len| len <= w.len());
@@ -70,36 +72,30 @@ fn product<P: MulAdd>(
         inputs,
         zeros: &ZEROS,
     };
-    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of y, then and b (if there is one).
-    unsafe {
-        let w = store.sums::<P>(w.as_ptr(), y);
-        if !then.is_empty() {
-            store.add = 0;
-            store.sums::<P>(w, then);
-        }
-    }
+    // SAFETY: x has `inputs` values, w `inputs` for each of the `outputs` of the parts, and b (if there is one) a value for each.
+    unsafe { store.sums::<P>(w.as_ptr(), parts) };
 }
 
 impl Store {
-    /// All sums of `y`; gives the row after those that they took.
-    ///
     /// # Safety
-    /// `inputs` > 0 values at `x`; for each of `y` as many at `w`, and one at `bias` if that is not null.
+    /// `inputs` > 0 values at `x`; for each value of `parts` as many at `w`, and one at `bias` if that is not null.
     #[inline(never)]
-    unsafe fn sums<P: MulAdd>(&mut self, mut w: *const f32, y: &mut [f32]) -> *const f32 {
-        self.y = y.as_mut_ptr();
-        // SAFETY: the caller's; each block of assembly uses up a row of w, and a value of y and bias, for each output.
-        unsafe {
-            self.tiles = y.len() / 8;
-            if self.tiles > 0 {
-                w = eights::<P>(w, self);
+    unsafe fn sums<P: MulAdd>(&mut self, mut w: *const f32, parts: &mut [&mut [f32]]) {
+        for part in parts {
+            self.y = part.as_mut_ptr();
+            // SAFETY: the caller's; each block of assembly uses up a row of w, and a value of y and bias, for each output.
+            unsafe {
+                self.tiles = part.len() / 8;
+                if self.tiles > 0 {
+                    w = eights::<P>(w, self);
+                }
+                self.tiles = part.len() % 8;
+                if self.tiles > 0 {
+                    w = ones::<P>(w, self);
+                }
             }
-            self.tiles = y.len() % 8;
-            if self.tiles > 0 {
-                w = ones::<P>(w, self);
-            }
+            self.add = 0;
         }
-        w
     }
 }
 
