@@ -66,21 +66,35 @@ macro_rules! row_of_sixteen {
     };
 }
 
-/// The loop over groups of columns around that over rows; `$sums` are a group's registers.
+/// The block of assembly that loops over groups of columns, around the loop over rows; `$sums` are a group's registers, `$width` its bytes.
 macro_rules! groups {
-    ($sums:literal, [$($rows:tt)*]) => {
-        concat!(
-            "1:\n",
-            "vldmia {before}, {{", $sums, "}}\n",
-            "mov {w}, {columns}\n",
-            "mov {at}, {factors}\n",
-            "mov {n}, {rows}\n",
-            $($rows)*
-            "vstmia {y}!, {{", $sums, "}}\n",
-            "add {before}, {before}, {moves}\n",
-            "add {columns}, {columns}, #{width}\n",
-            "subs {groups}, {groups}, #1\n",
-            "bne 1b\n",
+    ($columns:ident, $groups:ident: $sums:literal, $width:literal, [$($rows:tt)*], $($operand:ident = $value:expr),*) => {
+        fpu!(
+            concat!(
+                "1:\n",
+                "vldmia {before}, {{", $sums, "}}\n",
+                "mov {w}, {columns}\n",
+                "mov {at}, {factors}\n",
+                "mov {n}, {rows}\n",
+                $($rows)*
+                "vstmia {y}!, {{", $sums, "}}\n",
+                "add {before}, {before}, {moves}\n",
+                "add {columns}, {columns}, #", $width, "\n",
+                "subs {groups}, {groups}, #1\n",
+                "bne 1b\n",
+            ),
+            w = out(reg) _,
+            at = out(reg) _,
+            n = out(reg) _,
+            columns = inout(reg) $columns.w,
+            factors = in(reg) $columns.factors,
+            rows = in(reg) $columns.rows,
+            before = inout(reg) $columns.before,
+            moves = in(reg) $columns.moves.wrapping_mul($width),
+            y = inout(reg) $columns.y,
+            groups = inout(reg) $groups => _,
+            $($operand = in(reg) $value,)*
+            fused = const P::FUSED as u32,
         )
     };
 }
@@ -98,41 +112,27 @@ impl Columns {
         }
         // SAFETY: reads what the caller vouches for, and writes y. Past the last row w is not read.
         unsafe {
-            fpu!(
-                groups!(
-                    "s0-s15",
-                    [
-                        "subs {n}, {n}, #4\n",
-                        "blo 3f\n",
-                        "2:\n",
-                        "vldmia {at}!, {{s24-s27}}\n",
-                        row_of_sixteen!(24, 25, 26, 27),
-                        "subs {n}, {n}, #4\n",
-                        "bhs 2b\n",
-                        "3:\n",
-                        "adds {n}, {n}, #4\n",
-                        "beq 5f\n",
-                        "4:\n",
-                        "vldmia {at}!, {{s24}}\n",
-                        row_of_sixteen!(24),
-                        "subs {n}, {n}, #1\n",
-                        "bne 4b\n",
-                        "5:\n",
-                    ]
-                ),
-                w = out(reg) _,
-                at = out(reg) _,
-                n = out(reg) _,
-                columns = inout(reg) self.w,
-                factors = in(reg) self.factors,
-                rows = in(reg) self.rows,
-                gap = in(reg) self.stride.wrapping_sub(64),
-                before = inout(reg) self.before,
-                moves = in(reg) self.moves.wrapping_mul(64),
-                width = const 64,
-                y = inout(reg) self.y,
-                groups = inout(reg) groups => _,
-                fused = const P::FUSED as u32,
+            groups!(
+                self, groups: "s0-s15", 64,
+                [
+                    "subs {n}, {n}, #4\n",
+                    "blo 3f\n",
+                    "2:\n",
+                    "vldmia {at}!, {{s24-s27}}\n",
+                    row_of_sixteen!(24, 25, 26, 27),
+                    "subs {n}, {n}, #4\n",
+                    "bhs 2b\n",
+                    "3:\n",
+                    "adds {n}, {n}, #4\n",
+                    "beq 5f\n",
+                    "4:\n",
+                    "vldmia {at}!, {{s24}}\n",
+                    row_of_sixteen!(24),
+                    "subs {n}, {n}, #1\n",
+                    "bne 4b\n",
+                    "5:\n",
+                ],
+                gap = self.stride.wrapping_sub(64)
             );
         }
     }
@@ -148,32 +148,18 @@ impl Columns {
         }
         // SAFETY: as in `sixteens`.
         unsafe {
-            fpu!(
-                groups!(
-                    "s0-s3",
-                    [
-                        "2:\n",
-                        "vldmia {w}, {{s4-s7}}\n",
-                        "add {w}, {w}, {stride}\n",
-                        "vldmia {at}!, {{s8}}\n",
-                        step!(0 += 4 * 8 by 4, 1 += 5 * 8 by 5, 2 += 6 * 8 by 6, 3 += 7 * 8 by 7),
-                        "subs {n}, {n}, #1\n",
-                        "bne 2b\n",
-                    ]
-                ),
-                w = out(reg) _,
-                at = out(reg) _,
-                n = out(reg) _,
-                columns = inout(reg) self.w,
-                factors = in(reg) self.factors,
-                rows = in(reg) self.rows,
-                stride = in(reg) self.stride,
-                before = inout(reg) self.before,
-                moves = in(reg) self.moves.wrapping_mul(16),
-                width = const 16,
-                y = inout(reg) self.y,
-                groups = inout(reg) groups => _,
-                fused = const P::FUSED as u32,
+            groups!(
+                self, groups: "s0-s3", 16,
+                [
+                    "2:\n",
+                    "vldmia {w}, {{s4-s7}}\n",
+                    "add {w}, {w}, {stride}\n",
+                    "vldmia {at}!, {{s8}}\n",
+                    step!(0 += 4 * 8 by 4, 1 += 5 * 8 by 5, 2 += 6 * 8 by 6, 3 += 7 * 8 by 7),
+                    "subs {n}, {n}, #1\n",
+                    "bne 2b\n",
+                ],
+                stride = self.stride
             );
         }
     }
@@ -189,34 +175,20 @@ impl Columns {
         }
         // SAFETY: as in `sixteens`.
         unsafe {
-            fpu!(
-                groups!(
-                    "s0",
-                    [
-                        "2:\n",
-                        "vldr s4, [{w}]\n",
-                        "add {w}, {w}, {stride}\n",
-                        "vldmia {at}!, {{s8}}\n",
-                        either!(
-                            separate: [mul!(4 = 4 * 8), "subs {n}, {n}, #1\n", add!(0 += 4)],
-                            fused: ["subs {n}, {n}, #1\n", fma!(0 += 4 * 8)]
-                        ),
-                        "bne 2b\n",
-                    ]
-                ),
-                w = out(reg) _,
-                at = out(reg) _,
-                n = out(reg) _,
-                columns = inout(reg) self.w,
-                factors = in(reg) self.factors,
-                rows = in(reg) self.rows,
-                stride = in(reg) self.stride,
-                before = inout(reg) self.before,
-                moves = in(reg) self.moves.wrapping_mul(4),
-                width = const 4,
-                y = inout(reg) self.y,
-                groups = inout(reg) groups => _,
-                fused = const P::FUSED as u32,
+            groups!(
+                self, groups: "s0", 4,
+                [
+                    "2:\n",
+                    "vldr s4, [{w}]\n",
+                    "add {w}, {w}, {stride}\n",
+                    "vldmia {at}!, {{s8}}\n",
+                    either!(
+                        separate: [mul!(4 = 4 * 8), "subs {n}, {n}, #1\n", add!(0 += 4)],
+                        fused: ["subs {n}, {n}, #1\n", fma!(0 += 4 * 8)]
+                    ),
+                    "bne 2b\n",
+                ],
+                stride = self.stride
             );
         }
     }
