@@ -105,6 +105,16 @@ impl<'x> View<'x> {
             View::Arena(_) | View::F32(_) => &[],
         }
     }
+
+    /// The first `len` elements; `None` if there are fewer.
+    #[inline(always)]
+    fn of_len(self, len: usize) -> Option<Self> {
+        match self {
+            View::Arena(mut values) => values.split_off_mut(..len).map(View::Arena),
+            View::F32(values) => values.get(..len).map(View::F32),
+            View::U16(values) => values.get(..len).map(View::U16),
+        }
+    }
 }
 
 impl Memory<'_> {
@@ -122,30 +132,41 @@ impl Memory<'_> {
         Some(views)
     }
 
-    /// The same in the first `words` elements of the arena, for a caller who knows all of these numbers: nothing is left to check but
-    /// that there are so many. Written out, as the compiler may leave a loop of a few turns as it is, and then knows none.
+    /// The same in the first `words` elements of the arena, for a caller who knows all of these numbers, and in which `order` those of the
+    /// operands lie that take space there: nothing is left to check but that there are so many elements. Written out, as a compiler
+    /// that minds size leaves loops of a few turns as they are, and then knows none; nor does it know what [`port_view`], not worth more
+    /// than a call, returns the length of.
     #[inline(always)]
     pub(crate) fn known_views<const N: usize>(
         &mut self,
         words: usize,
         spans: [Span; N],
+        order: &[u8],
     ) -> Option<[View<'_>; N]> {
         const { assert!(N <= 16) };
-        let arena = self.arena.get_mut(..words)?;
-        let mut arena = arena.get_disjoint_mut(ranges(&spans)).ok()?;
-        let mut views = [const { View::F32(&[]) }; N];
+        let mut rest = self.arena.get_mut(..words)?;
+        let mut views = const { [const { View::F32(&[]) }; N] };
         macro_rules! each {
+            (in order: $($rank:literal)*) => {
+                $(if let Some(at) = order.get($rank) {
+                    let at = usize::from(*at);
+                    let range = spans.get(at)?.range();
+                    let before = words.checked_sub(rest.len())?;
+                    let mut taken = rest.split_off_mut(..range.end.checked_sub(before)?)?;
+                    *views.get_mut(at)? = View::Arena(taken.split_off_mut(range.start.checked_sub(before)?..)?);
+                })*
+            };
             ($($at:literal)*) => {
-                $(if let (Some(view), Some(span), Some(words)) =
-                    (views.get_mut($at), spans.get($at), arena.get_mut($at))
-                {
-                    *view = match span.space() {
-                        Space::Arena => View::Arena(core::mem::take(words)),
-                        _ => outside(self.flash, self.data, self.label, self.head_grads, *span)?,
-                    };
+                $(if let (Some(view), Some(span)) = (views.get_mut($at), spans.get($at)) {
+                    match (span.space(), &view) {
+                        (Space::Arena, View::Arena(_)) => {}
+                        (Space::Arena, _) if span.range().is_empty() => *view = View::Arena(&mut []),
+                        _ => *view = outside(self.flash, self.data, self.label, self.head_grads, *span)?.of_len(span.range().len())?,
+                    }
                 })*
             };
         }
+        each!(in order: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         Some(views)
     }

@@ -96,6 +96,8 @@ pub trait Fixed {
     const INTS: &'static [u32];
     /// What each of `SPANS`, then each of `INTS`, grows by every turn of a loop; none outside of loops.
     const STRIDES: &'static [i16];
+    /// Which of `SPANS` take space in the arena, by where they lie there; `None` if that changes from turn to turn.
+    const ORDER: Option<&'static [u8]>;
 }
 
 /// The call `C` in a turn of its loop.
@@ -129,9 +131,11 @@ impl<C: Fixed> Source for Known<C> {
                 *span = span.shifted(by).ok_or(Fault::Operand)?;
             }
         }
-        memory
-            .known_views(C::PLAN.arena_len as usize, spans)
-            .ok_or(Fault::Operand)
+        let views = match C::ORDER {
+            Some(order) => memory.known_views(C::PLAN.arena_len as usize, spans, order),
+            None => memory.views(spans),
+        };
+        views.ok_or(Fault::Operand)
     }
 
     #[inline(always)]

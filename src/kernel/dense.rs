@@ -27,7 +27,7 @@ pub struct Dense {
 
 impl Dense {
     /// y = x w^T + b, for as many rows as `x` and `y` have.
-    #[inline]
+    #[inline(always)]
     pub fn forward(
         self,
         x: &[f32],     // [R, K]
@@ -39,7 +39,7 @@ impl Dense {
     }
 
     /// As [`Self::forward`], the rows of y `stride` apart.
-    #[inline]
+    #[inline(always)]
     pub fn forward_strided(
         self,
         x: &[f32],     // [R, K]
@@ -48,11 +48,13 @@ impl Dense {
         y: &mut [f32], // [R, O], strided
         stride: usize,
     ) {
-        // One row is not worth the call, and with a length that the compiler knows gemm need not be linked.
+        // One row is not worth the call, and with a length that the compiler knows (none, if the input has another type) gemm need not
+        // be linked.
         match y.get_mut(..self.outputs) {
             Some(y) if x.len() == self.inputs => {
                 blas::gemv(self.products, self.inputs, x, w, b, y, false);
             }
+            _ if x.is_empty() => {}
             _ => {
                 let sizes = [self.inputs, self.outputs];
                 blas::gemm(self.products, sizes, x, w, b, y, stride);
@@ -166,6 +168,7 @@ impl Dense {
     }
 
     /// The products that a gradient is the sum of.
+    #[inline]
     fn outer<'a>(self, delta: Strided<'a>, x0: &'a [f32], x1: &'a [f32]) -> Option<Outer<'a>> {
         let matrix = |values| Matrix {
             values,
@@ -298,7 +301,7 @@ fn add_rows(delta: Strided<'_>, outputs: usize, first: usize, sums: &mut [f32]) 
 }
 
 /// How many whole rows delta has, and the matrix of them.
-#[inline]
+#[inline(always)]
 fn bias_rows(delta: Strided<'_>, outputs: usize) -> (usize, Matrix<'_>) {
     let values = delta.values.get(delta.first..).unwrap_or(&[]);
     let rows = match values.len().checked_sub(outputs) {

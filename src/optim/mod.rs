@@ -302,7 +302,7 @@ impl<O: Optimizer> Update<'_, O> {
     ///
     /// # Errors
     /// A new weight is not finite, where all operands were.
-    #[inline]
+    #[inline(always)]
     pub fn product(&mut self, w: &mut [f32], product: Product<'_>) -> Option<Result<(), Overflow>> {
         let done = O::apply_product(&self.step, w, product, self.states.after(0))?;
         Some(if done { Ok(()) } else { Err(Overflow) })

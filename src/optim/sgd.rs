@@ -57,7 +57,7 @@ impl Step {
 
     /// An update of weights without a state. Not in one function with those that have one: a model whose parameters all have a state
     /// links none of it.
-    #[inline]
+    #[inline(always)]
     fn plain(&self, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
         if self.is_simple() {
             blas::sgd_plain(self.rates, tile, w, g)
@@ -67,7 +67,7 @@ impl Step {
     }
 
     /// One of weights that have a state.
-    #[inline]
+    #[inline(always)]
     fn with_momentum(&self, tile: Tile, w: &mut [f32], g: &[f32], m: &mut [f32]) -> bool {
         if self.is_simple() {
             blas::sgd_momentum(self.rates, tile, w, g, m)
@@ -214,7 +214,7 @@ impl Optimizer for Sgd {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_product(
         step: &Step,
         w: &mut [f32],

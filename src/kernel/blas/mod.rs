@@ -196,7 +196,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Row `at`, `width` values of it.
-    #[inline]
+    #[inline(always)]
     pub fn row(self, at: usize, width: usize) -> &'a [f32] {
         let from = at.saturating_mul(self.stride);
         let row = self.values.get(from..from.saturating_add(width));
@@ -246,7 +246,7 @@ impl Outer<'_> {
 
     /// The product that the sum is of inputs of `width` values, where delta and x have one row each, and it is as the FPU rounds it. (The
     /// vector unit's may be zero where the FPU's is subnormal.)
-    #[inline]
+    #[inline(always)]
     pub fn single(&self, width: usize) -> Option<Product<'_>> {
         #[cfg(feature = "ftz")]
         if self.products == Products::Flushed {

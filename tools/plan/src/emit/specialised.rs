@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use tinpail::kernel::call::adapter;
-use tinpail::plan::{Call, Rows, Span, Work};
+use tinpail::plan::{Call, Rows, Space, Span, Work};
 
 use crate::plan_file::PlanBuf;
 
@@ -17,20 +17,25 @@ struct Calls {
 
 impl Calls {
     /// The type of a call: the same for calls over the same spans and integers.
-    fn name(&mut self, plan: &PlanBuf, frame: u16, call: &Call, strides: &[i16]) -> String {
+    fn name(&mut self, plan: &PlanBuf, frame: u16, call: &Call, turns: Turns<'_>) -> String {
         let view = plan.plan();
         let operands = call.operands_of(&plan.operands);
-        let spans: Vec<String> = operands
+        let spans: Vec<Span> = operands
             .iter()
-            .map(|operand| super::span(&view.span(frame, *operand).unwrap_or(Span::NONE)))
+            .map(|operand| view.span(frame, *operand).unwrap_or(Span::NONE))
             .collect();
+        let strides = turns.strides;
         let body = format!(
             "    const PLAN: &'static ::tinpail::Plan<'static> = &PLAN;\n\
              \x20   const SPANS: &'static [::tinpail::plan::Span] = &[{}];\n\
              \x20   const INTS: &'static [u32] = &{:?};\n\
-             \x20   const STRIDES: &'static [i16] = &{strides:?};\n",
-            spans.join(", "),
+             \x20   const STRIDES: &'static [i16] = &{strides:?};\n\
+             \x20   const ORDER: Option<&'static [u8]> = {};\n",
+            spans.iter().map(super::span).collect::<Vec<_>>().join(", "),
             call.ints_of(&plan.ints),
+            turns
+                .order(&spans)
+                .map_or("None".to_owned(), |order| format!("Some(&{order:?})")),
         );
         let next = self.numbers.len();
         let number = *self.numbers.entry(body.clone()).or_insert(next);
@@ -50,12 +55,12 @@ impl Calls {
         plan: &PlanBuf,
         frame: u16,
         row: u16,
-        (turn, strides): (&str, &[i16]),
+        (turn, turns): (&str, Turns<'_>),
     ) -> String {
         let call = &plan.calls[usize::from(row)];
         format!(
             "run.call({}, {turn}, ::tinpail::kernel::call::{})?;",
-            self.name(plan, frame, call, strides),
+            self.name(plan, frame, call, turns),
             adapter(call.kernel)
         )
     }
@@ -66,7 +71,7 @@ impl Calls {
         for step in rows.of(&plan.steps) {
             match step.work() {
                 Work::Call(row) => {
-                    let statement = self.statement(plan, frame, row, ("0", &[]));
+                    let statement = self.statement(plan, frame, row, ("0", Turns::ONE));
                     let _ = writeln!(out, "                {statement}");
                 }
                 Work::Loop(row) => {
@@ -80,7 +85,11 @@ impl Calls {
                         let own;
                         (own, strides) =
                             strides.split_at(plan.calls[usize::from(row)].stride_count());
-                        let statement = self.statement(plan, frame, row, ("turn", own));
+                        let turns = Turns {
+                            count: repeated.count,
+                            strides: own,
+                        };
+                        let statement = self.statement(plan, frame, row, ("turn", turns));
                         let _ = writeln!(out, "                    {statement}");
                     }
                     out.push_str("                }\n");
@@ -88,6 +97,39 @@ impl Calls {
             }
         }
         out
+    }
+}
+
+/// How often a call runs in its loop, and what its operands and integers grow by every turn.
+#[derive(Clone, Copy)]
+struct Turns<'p> {
+    count: u16,
+    strides: &'p [i16],
+}
+
+impl Turns<'_> {
+    /// Outside of loops.
+    const ONE: Self = Turns {
+        count: 1,
+        strides: &[],
+    };
+
+    /// The operands that take space in the arena, by where they lie, if that is so in every turn.
+    fn order(self, spans: &[Span]) -> Option<Vec<usize>> {
+        let in_turn = |turn: u16| {
+            let mut order: Vec<usize> = (0..spans.len())
+                .filter(|at| spans[*at].space() == Space::Arena && !spans[*at].range().is_empty())
+                .collect();
+            order.sort_by_key(|at| {
+                let stride = self.strides.get(*at).copied().unwrap_or(0);
+                i64::from(spans[*at].offset()) + i64::from(stride) * i64::from(turn)
+            });
+            order
+        };
+        let first = in_turn(0);
+        (1..self.count)
+            .all(|turn| in_turn(turn) == first)
+            .then_some(first)
     }
 }
 
