@@ -1,5 +1,6 @@
 //! The arena: the one block of memory that a module works in.
 
+use core::mem::take;
 use core::ops::Range;
 
 use crate::plan::{Plan, Space, Span};
@@ -110,7 +111,7 @@ impl<'x> View<'x> {
     #[inline(always)]
     fn of_len(self, len: usize) -> Option<Self> {
         match self {
-            View::Arena(mut values) => values.split_off_mut(..len).map(View::Arena),
+            View::Arena(values) => values.get_mut(..len).map(View::Arena),
             View::F32(values) => values.get(..len).map(View::F32),
             View::U16(values) => values.get(..len).map(View::U16),
         }
@@ -151,9 +152,7 @@ impl Memory<'_> {
                 $(if let Some(at) = order.get($rank) {
                     let at = usize::from(*at);
                     let range = spans.get(at)?.range();
-                    let before = words.checked_sub(rest.len())?;
-                    let mut taken = rest.split_off_mut(..range.end.checked_sub(before)?)?;
-                    *views.get_mut(at)? = View::Arena(taken.split_off_mut(range.start.checked_sub(before)?..)?);
+                    *views.get_mut(at)? = View::Arena(next_operand(&mut rest, words, range)?);
                 })*
             };
             ($($at:literal)*) => {
@@ -170,6 +169,20 @@ impl Memory<'_> {
         each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         Some(views)
     }
+}
+
+/// An operand in the arena, of whose `words` elements `rest` are left, those behind the operand before it.
+#[inline(always)]
+fn next_operand<'x>(
+    rest: &mut &'x mut [f32],
+    words: usize,
+    range: Range<usize>,
+) -> Option<&'x mut [f32]> {
+    let before = words.checked_sub(rest.len())?;
+    let (_, from) = take(rest).split_at_mut_checked(range.start.checked_sub(before)?)?;
+    let (operand, after) = from.split_at_mut_checked(range.len())?;
+    *rest = after;
+    Some(operand)
 }
 
 /// Where operands lie in the arena; those that do not are nowhere in it.
@@ -221,4 +234,77 @@ pub(crate) fn lent<'x>(arena: &'x [f32], flash: &'x [f32], span: Span) -> Option
 /// Whether `words` can hold what `plan` needs.
 pub(crate) fn fits(plan: &Plan<'_>, words: &[f32]) -> bool {
     words.len() >= plan.arena_len as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const FLASH: [f32; 2] = [100.0, 101.0];
+    const INPUT: [f32; 3] = [200.0, 201.0, 202.0];
+    const LABEL: [u16; 2] = [7, 8];
+
+    /// What `resolve` sees of each operand, in an arena of 0, 1, 2 and so on.
+    fn seen<const N: usize>(
+        words: usize,
+        resolve: impl for<'v> FnOnce(&'v mut Memory<'_>) -> Option<[View<'v>; N]>,
+    ) -> Option<[Vec<f32>; N]> {
+        let mut arena: Vec<f32> = (0..words).map(|at| at as f32).collect();
+        let mut memory = Memory {
+            arena: &mut arena,
+            flash: &FLASH,
+            data: &[Tensor::F32(&INPUT)],
+            label: &[Tensor::U16(&LABEL)],
+            head_grads: &[],
+        };
+        let views = resolve(&mut memory)?;
+        Some(views.map(|view| match view {
+            View::Arena(values) => values.to_vec(),
+            View::F32(values) => values.to_vec(),
+            View::U16(values) => values.iter().map(|id| f32::from(*id)).collect(),
+        }))
+    }
+
+    fn arena(offset: u32, len: u32) -> Span {
+        Span::new(Space::Arena, offset, len)
+    }
+
+    #[test]
+    fn known_operands_are_those_of_the_tables() {
+        let spans = [
+            arena(6, 2),
+            Span::new(Space::Data(0), 1, 2),
+            arena(0, 3),
+            Span::NONE,
+            Span::new(Space::Flash, 1, 1),
+            arena(5, 0),
+            Span::new(Space::Label(0), 0, 2),
+            arena(3, 2),
+        ];
+        let by_tables = seen(8, |memory| memory.views(spans));
+        assert!(by_tables.is_some());
+        for words in [8, 9] {
+            let known = seen(words, |memory| memory.known_views(8, spans, &[2, 7, 0]));
+            assert_eq!(known, by_tables, "an arena of {words}");
+        }
+    }
+
+    #[test]
+    fn known_operands_are_refused() {
+        let known = |words, spans, order: &[u8]| {
+            seen(8, |memory| memory.known_views::<2>(words, spans, order)).is_some()
+        };
+        let apart = [arena(4, 4), arena(0, 4)];
+        assert!(known(8, apart, &[1, 0]));
+        assert!(!known(9, apart, &[1, 0]), "a smaller arena than planned");
+        assert!(!known(7, apart, &[1, 0]), "one beyond the arena's end");
+        assert!(!known(8, apart, &[0, 1]), "another order");
+        assert!(!known(8, apart, &[1]), "one that the order leaves out");
+        assert!(!known(8, apart, &[1, 2]), "an order of others");
+        assert!(!known(8, [arena(3, 4), arena(0, 4)], &[1, 0]), "overlap");
+        let input = |at, len| [Span::new(Space::Data(0), at, len), Span::NONE];
+        assert!(known(8, input(0, 3), &[]));
+        assert!(!known(8, input(1, 3), &[]), "more than the input has");
+    }
 }

@@ -170,3 +170,24 @@ pub fn source(plan: &PlanBuf) -> (String, String) {
     );
     (calls.declared, run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_holds_in_every_turn_or_there_is_none() {
+        let spans = [
+            Span::new(Space::Arena, 20, 5),
+            Span::new(Space::Data(0), 0, 5),
+            Span::new(Space::Arena, 0, 5),
+            Span::NONE,
+        ];
+        let order = |count, strides: &[i16]| Turns { count, strides }.order(&spans);
+        assert_eq!(Turns::ONE.order(&spans), Some(vec![2, 0]));
+        assert_eq!(order(3, &[5, 5, 5]), Some(vec![2, 0]));
+        // Turn about: the one of the second turn lies where the other one of the first lay.
+        assert_eq!(order(2, &[-20, 0, 20]), None);
+        assert_eq!(order(1, &[-20, 0, 20]), Some(vec![2, 0]));
+    }
+}

@@ -38,26 +38,32 @@ impl Plugin {
     }
 }
 
-/// The executables by name.
-pub type Built = HashMap<String, PathBuf>;
+/// The executables by profile and name.
+pub type Built = HashMap<(&'static str, String), PathBuf>;
 
 pub fn build(project: &Project, core: &Core, works: &[&Work]) -> Result<Built> {
     let mut built = Built::new();
-    let recipes: BTreeSet<&str> = works.iter().map(|work| work.recipe).collect();
-    for recipe in recipes {
+    let ways: BTreeSet<_> = works.iter().map(|work| work.built()).collect();
+    for way in ways {
+        let (profile, recipe) = way;
         let mut cargo = process::cargo();
-        cargo.args(["build", "--release", "--target", core.target]);
+        cargo.args(["build", "--profile", profile, "--target", core.target]);
         cargo.args(["--no-default-features", "--features", recipe]);
-        for work in works.iter().filter(|work| work.recipe == recipe) {
+        for work in works.iter().filter(|work| work.built() == way) {
             cargo.args(["--bin", work.binary]);
         }
-        built.extend(binaries(project, core, &mut cargo)?);
+        let binaries = binaries(project, core, &mut cargo)?;
+        built.extend(binaries.map(|(name, path)| ((profile, name), path)));
     }
     Ok(built)
 }
 
-/// One binary for a core.
-fn binaries(project: &Project, core: &Core, cargo: &mut Command) -> Result<Built> {
+/// Binaries for a core, with their names.
+fn binaries(
+    project: &Project,
+    core: &Core,
+    cargo: &mut Command,
+) -> Result<impl Iterator<Item = (String, PathBuf)>> {
     if !core.flag.is_empty() {
         // Not RUSTFLAGS, which a user may have set.
         let setting = format!(
@@ -71,7 +77,7 @@ fn binaries(project: &Project, core: &Core, cargo: &mut Command) -> Result<Built
         .arg(&project.boards_target)
         .env("TINPAIL_BENCH_MEMORY", core.memory)
         .current_dir(project.boards().join("bench"));
-    Ok(boards::messages(cargo)?.executables.into_iter().collect())
+    Ok(boards::messages(cargo)?.executables.into_iter())
 }
 
 /// What ran in each window of one binary of boards/bench, and what it printed.
@@ -94,9 +100,11 @@ pub fn windows(
         "--bin",
         binary,
     ]);
-    let built = binaries(project, core, &mut cargo)?;
-    let elf = built.get(binary).context("it was not built")?;
-    count(core, &Symbols::read(elf)?, elf, plugin)
+    let mut built = binaries(project, core, &mut cargo)?;
+    let (_, elf) = built
+        .find(|(name, _)| name == binary)
+        .context("it was not built")?;
+    count(core, &Symbols::read(&elf)?, &elf, plugin)
 }
 
 pub fn rows(
@@ -118,12 +126,14 @@ pub fn rows(
         };
         Ok([flash, ram])
     };
-    let empty = works.iter().find(|work| work.kind == Kind::Empty);
-    let [empty_flash, _] = sizes(empty.context("there is no empty binary")?)?;
     let mut rows = Vec::new();
     for work in works.iter().filter(|work| work.kind != Kind::Empty) {
         let elf = executable(built, work)?;
         let [flash_bytes, ram_bytes] = sizes(work)?;
+        let empty = works
+            .iter()
+            .find(|other| other.kind == Kind::Empty && other.profile == work.profile);
+        let [empty_flash, _] = sizes(empty.context("there is no empty binary")?)?;
         let symbols = Symbols::read(elf)?;
         let (windows, printed) = count(core, &symbols, elf, plugin)
             .with_context(|| format!("{} on {}", work.binary, core.name))?;
@@ -161,7 +171,7 @@ pub fn rows(
 }
 
 fn executable<'a>(built: &'a Built, work: &Work) -> Result<&'a Path> {
-    let elf = built.get(work.binary);
+    let elf = built.get(&(work.profile, work.binary.to_owned()));
     elf.map(PathBuf::as_path)
         .with_context(|| format!("{} was not built", work.binary))
 }

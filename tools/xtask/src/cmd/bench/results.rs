@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{process, project::Project, ui};
 
 /// More than this many times the committed figure is a slowdown.
-const LIMIT: f64 = 1.02;
+const TIME_LIMIT: f64 = 1.02;
+/// And this, of flash: what the compiler unrolls and puts where changes more.
+const FLASH_LIMIT: f64 = 1.05;
 
 /// One work, in one mode, on one core.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,7 +184,7 @@ impl Results {
         })
     }
 
-    /// Whether none of the rows is slower than the same one of `base`. Another compiler's rows are not compared.
+    /// Whether none of the rows is slower or larger than the same one of `base`. Another compiler's rows are not compared.
     pub fn compare(&self, base: &Results) -> Result<()> {
         if self.compiler != base.compiler {
             println!(
@@ -191,26 +193,29 @@ impl Results {
             );
             return Ok(());
         }
-        let mut slower = Vec::new();
+        let mut worse = Vec::new();
         for row in &self.rows {
             let old = base.rows.iter().find(|old| old.key() == row.key());
             let old =
                 old.with_context(|| format!("{} is not in the committed rows", row.name()))?;
-            let mut see = |what: &str, now: u64, before: u64| {
-                if now as f64 > before as f64 * LIMIT {
-                    slower.push(format!("{}: {now} {what}, {before} before", row.name()));
+            let mut see = |what: &str, limit: f64, now: u64, before: u64| {
+                if now as f64 > before as f64 * limit {
+                    worse.push(format!("{}: {now} {what}, {before} before", row.name()));
                 }
             };
-            see("instructions", row.instructions, old.instructions);
+            let (now, before) = (row.instructions, old.instructions);
+            see("instructions", TIME_LIMIT, now, before);
             if let (Some(now), Some(before)) = (row.modelled_cycles, old.modelled_cycles) {
-                see("modelled cycles", now, before);
+                see("modelled cycles", TIME_LIMIT, now, before);
             }
+            let (now, before) = (row.net_flash_bytes, old.net_flash_bytes);
+            see("bytes of flash", FLASH_LIMIT, now, before);
         }
-        if !slower.is_empty() {
+        if !worse.is_empty() {
             bail!(
-                "slower than at commit {} by more than 2 %:\n{}",
+                "slower than at commit {} by more than 2 %, or larger by more than 5 %:\n{}",
                 base.commit,
-                slower.join("\n")
+                worse.join("\n")
             );
         }
         Ok(())

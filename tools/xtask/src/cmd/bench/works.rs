@@ -118,11 +118,18 @@ pub struct Work {
     pub macs: u64,
     /// The recipe, which is the feature of boards/bench that the binary is built with.
     pub recipe: &'static str,
+    /// Cargo's.
+    pub profile: &'static str,
 }
 
 impl Work {
     pub fn is_ours(&self) -> bool {
         self.kind == Kind::Ours
+    }
+
+    /// Cargo's profile and feature.
+    pub fn built(&self) -> (&'static str, &'static str) {
+        (self.profile, self.recipe)
     }
 
     /// Whether the core has it: without an FPU a fused product is a long function, and without a vector unit a flushed one.
@@ -155,6 +162,7 @@ const fn work(
         kind,
         macs,
         recipe: EXACT,
+        profile: RELEASE,
     }
 }
 
@@ -174,6 +182,18 @@ const fn flushed(work: Work) -> Work {
     }
 }
 
+/// The same work by firmware that is built for size.
+const fn for_size(work: Work, by: &'static str) -> Work {
+    Work {
+        by,
+        profile: SIZE,
+        ..work
+    }
+}
+
+const RELEASE: &str = "release";
+const SIZE: &str = "size";
+
 const EXACT: &str = "exact";
 const FTZ: &str = "ftz";
 
@@ -189,6 +209,7 @@ const BUCKETS: &str = "the demo's GRU, four buckets";
 
 /// By code for the plan's calls, not by its tables.
 const SPECIALISED: &str = "tinpail, specialised";
+const SPECIALISED_FOR_SIZE: &str = "tinpail, specialised, opt-level s";
 
 const INFERENCE: &str = "inference";
 const MOMENTUM: &str = "training, momentum";
@@ -213,7 +234,7 @@ const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 32] = [
+pub const WORKS: [Work; 36] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
     work(
         "mlp_momentum_specialised",
@@ -221,6 +242,16 @@ pub const WORKS: [Work; 32] = [
         MOMENTUM,
         SPECIALISED,
         MLP_TRAINING_MACS,
+    ),
+    for_size(
+        work(
+            "mlp_momentum_specialised",
+            MLP,
+            MOMENTUM,
+            SPECIALISED,
+            MLP_TRAINING_MACS,
+        ),
+        SPECIALISED_FOR_SIZE,
     ),
     work(
         "naive_mlp_momentum",
@@ -240,6 +271,10 @@ pub const WORKS: [Work; 32] = [
     work("naive_mlp_sgd", MLP, SGD, "naive loops", MLP_TRAINING_MACS),
     work("mlp", MLP, INFERENCE, "tinpail", MLP_MACS),
     work("mlp_specialised", MLP, INFERENCE, SPECIALISED, MLP_MACS),
+    for_size(
+        work("mlp_specialised", MLP, INFERENCE, SPECIALISED, MLP_MACS),
+        SPECIALISED_FOR_SIZE,
+    ),
     work("naive_mlp", MLP, INFERENCE, "naive loops", MLP_MACS),
     work("embedded_nn_mlp", MLP, INFERENCE, "embedded-nn", MLP_MACS),
     work("lstm", LSTM, MOMENTUM, "tinpail", LSTM_TRAINING_MACS),
@@ -304,6 +339,17 @@ pub const WORKS: [Work; 32] = [
         SPECIALISED,
         GRU_TRAINING_MACS,
     ),
+    for_size(
+        work(
+            "gru_training_specialised",
+            GRU,
+            MOMENTUM,
+            SPECIALISED,
+            GRU_TRAINING_MACS,
+        ),
+        SPECIALISED_FOR_SIZE,
+    ),
     work("switch", BUCKETS, SWITCH, "tinpail", 0),
     work("empty", "nothing", "", "", 0),
+    for_size(work("empty", "nothing", "", "", 0), ""),
 ];
