@@ -209,7 +209,7 @@ const BUCKETS: &str = "the demo's GRU, four buckets";
 
 /// By code for the plan's calls, not by its tables.
 const SPECIALISED: &str = "tinpail, specialised";
-const SPECIALISED_FOR_SIZE: &str = "tinpail, specialised, opt-level s";
+const SPECIALISED_FOR_SIZE: &str = "tinpail, specialised, for size";
 
 const INFERENCE: &str = "inference";
 const MOMENTUM: &str = "training, momentum";
