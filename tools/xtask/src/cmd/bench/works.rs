@@ -209,6 +209,7 @@ const BUCKETS: &str = "the demo's GRU, four buckets";
 
 /// By code for the plan's calls, not by its tables.
 const SPECIALISED: &str = "tinpail, specialised";
+const FOR_SIZE: &str = "tinpail, for size";
 const SPECIALISED_FOR_SIZE: &str = "tinpail, specialised, for size";
 
 const INFERENCE: &str = "inference";
@@ -234,8 +235,12 @@ const CONV_MACS: u64 = 32 * DEPTHWISE_MACS;
 const GRU_MACS: u64 = 29 * 48 * (12 + 16) + 16 * 9;
 const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
-pub const WORKS: [Work; 36] = [
+pub const WORKS: [Work; 38] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
+    for_size(
+        work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
+        FOR_SIZE,
+    ),
     work(
         "mlp_momentum_specialised",
         MLP,
@@ -332,6 +337,10 @@ pub const WORKS: [Work; 36] = [
     work("gru", GRU, INFERENCE, "tinpail", GRU_MACS),
     work("gru_specialised", GRU, INFERENCE, SPECIALISED, GRU_MACS),
     work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
+    for_size(
+        work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
+        FOR_SIZE,
+    ),
     work(
         "gru_training_specialised",
         GRU,
