@@ -4,6 +4,7 @@ use core::mem::take;
 use core::ops::Range;
 
 use crate::plan::{Plan, Space, Span};
+use crate::written_out::{TURNS, written_out};
 
 /// `WORDS` elements of 4 bytes, aligned to 16 bytes. Place one in a `static` or on the stack;
 /// the emitted module has the constant to size it with.
@@ -107,7 +108,8 @@ impl<'x> View<'x> {
         }
     }
 
-    /// The first `len` elements; `None` if there are fewer.
+    /// The first `len` elements; `None` if there are fewer. Of a view that has so many this is the view: it tells the compiler, which does not
+    /// see what the call of [`port_view`] returns.
     #[inline(always)]
     fn of_len(self, len: usize) -> Option<Self> {
         match self {
@@ -133,10 +135,8 @@ impl Memory<'_> {
         Some(views)
     }
 
-    /// The same in the first `words` elements of the arena, for a caller who knows all of these numbers, and in which `order` those of the
-    /// operands lie that take space there: nothing is left to check but that there are so many elements. Written out, as a compiler
-    /// that minds size leaves loops of a few turns as they are, and then knows none; nor does it know what [`port_view`], not worth more
-    /// than a call, returns the length of.
+    /// The same in the first `words` elements of the arena, for a caller who knows all of these numbers, so that the compiler has nothing left
+    /// to check but that there are so many elements. `order` are the operands that take space in the arena, by where they lie.
     #[inline(always)]
     pub(crate) fn known_views<const N: usize>(
         &mut self,
@@ -144,29 +144,32 @@ impl Memory<'_> {
         spans: [Span; N],
         order: &[u8],
     ) -> Option<[View<'_>; N]> {
-        const { assert!(N <= 16) };
+        const { assert!(N <= TURNS) };
         let mut rest = self.arena.get_mut(..words)?;
+        // Until an operand has its place it is no view of the arena.
         let mut views = const { [const { View::F32(&[]) }; N] };
-        macro_rules! each {
-            (in order: $($rank:literal)*) => {
-                $(if let Some(at) = order.get($rank) {
-                    let at = usize::from(*at);
-                    let range = spans.get(at)?.range();
-                    *views.get_mut(at)? = View::Arena(next_operand(&mut rest, words, range)?);
-                })*
-            };
-            ($($at:literal)*) => {
-                $(if let (Some(view), Some(span)) = (views.get_mut($at), spans.get($at)) {
-                    match (span.space(), &view) {
-                        (Space::Arena, View::Arena(_)) => {}
-                        (Space::Arena, _) if span.range().is_empty() => *view = View::Arena(&mut []),
-                        _ => *view = outside(self.flash, self.data, self.label, self.head_grads, *span)?.of_len(span.range().len())?,
+        written_out!(|rank| {
+            if let Some(at) = order.get(rank) {
+                let at = usize::from(*at);
+                let range = spans.get(at)?.range();
+                *views.get_mut(at)? = View::Arena(next_operand(&mut rest, words, range)?);
+            }
+        });
+        written_out!(|at| {
+            if let (Some(view), Some(span)) = (views.get_mut(at), spans.get(at)) {
+                match (span.space(), &view) {
+                    // Cut off above.
+                    (Space::Arena, View::Arena(_)) => {}
+                    (Space::Arena, _) if span.range().is_empty() => *view = View::Arena(&mut []),
+                    // None if it lies in the arena: the order has left it out.
+                    _ => {
+                        let outside =
+                            outside(self.flash, self.data, self.label, self.head_grads, *span)?;
+                        *view = outside.of_len(span.range().len())?;
                     }
-                })*
-            };
-        }
-        each!(in order: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-        each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+                }
+            }
+        });
         Some(views)
     }
 }
@@ -245,11 +248,11 @@ mod tests {
     const INPUT: [f32; 3] = [200.0, 201.0, 202.0];
     const LABEL: [u16; 2] = [7, 8];
 
-    /// What `resolve` sees of each operand, in an arena of 0, 1, 2 and so on.
+    /// The kind and values of each operand that `resolve` finds, in an arena of 0, 1, 2 and so on.
     fn seen<const N: usize>(
         words: usize,
         resolve: impl for<'v> FnOnce(&'v mut Memory<'_>) -> Option<[View<'v>; N]>,
-    ) -> Option<[Vec<f32>; N]> {
+    ) -> Option<[(char, Vec<f32>); N]> {
         let mut arena: Vec<f32> = (0..words).map(|at| at as f32).collect();
         let mut memory = Memory {
             arena: &mut arena,
@@ -260,9 +263,9 @@ mod tests {
         };
         let views = resolve(&mut memory)?;
         Some(views.map(|view| match view {
-            View::Arena(values) => values.to_vec(),
-            View::F32(values) => values.to_vec(),
-            View::U16(values) => values.iter().map(|id| f32::from(*id)).collect(),
+            View::Arena(values) => ('a', values.to_vec()),
+            View::F32(values) => ('f', values.to_vec()),
+            View::U16(values) => ('u', values.iter().map(|id| f32::from(*id)).collect()),
         }))
     }
 
@@ -284,10 +287,33 @@ mod tests {
         ];
         let by_tables = seen(8, |memory| memory.views(spans));
         assert!(by_tables.is_some());
-        for words in [8, 9] {
-            let known = seen(words, |memory| memory.known_views(8, spans, &[2, 7, 0]));
-            assert_eq!(known, by_tables, "an arena of {words}");
+        for (planned, words) in [(8, 8), (8, 9), (9, 9)] {
+            let known = seen(words, |memory| {
+                memory.known_views(planned, spans, &[2, 7, 0])
+            });
+            assert_eq!(known, by_tables, "{planned} of an arena of {words}");
         }
+    }
+
+    #[test]
+    fn as_many_known_operands_as_there_may_be() {
+        let in_flash = Span::new(Space::Flash, 0, 2);
+        let mut spans: [Span; TURNS] = core::array::from_fn(|at| arena(at as u32, 1));
+        let order: [u8; TURNS] = core::array::from_fn(|at| at as u8);
+        for (last, order) in [(arena(15, 1), &order[..]), (in_flash, &order[..15])] {
+            spans[TURNS - 1] = last;
+            let by_tables = seen(16, |memory| memory.views(spans));
+            assert!(by_tables.is_some());
+            let known = seen(16, |memory| memory.known_views(16, spans, order));
+            assert_eq!(known, by_tables);
+        }
+    }
+
+    #[test]
+    fn what_lies_in_flash_is_read_there_whatever_the_order_says() {
+        let spans = [Span::new(Space::Flash, 0, 2)];
+        let known = seen(16, |memory| memory.known_views(16, spans, &[0]));
+        assert_eq!(known, Some([('f', FLASH.to_vec())]));
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub mod products;
 pub mod profiler;
 pub mod recipe;
 pub mod schedule;
+mod written_out;
 
 pub use arena::{Arena, Tensor};
 pub use blob::Blob;

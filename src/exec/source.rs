@@ -3,6 +3,7 @@
 use crate::arena::{Memory, View};
 use crate::exec::Fault;
 use crate::plan::{Call, Operand, Param, Plan, Span, Step};
+use crate::written_out::{TURNS, written_out};
 
 /// A call of the plan, as far as a kernel's adapter asks.
 pub trait Source {
@@ -96,7 +97,8 @@ pub trait Fixed {
     const INTS: &'static [u32];
     /// What each of `SPANS`, then each of `INTS`, grows by every turn of a loop; none outside of loops.
     const STRIDES: &'static [i16];
-    /// Which of `SPANS` take space in the arena, by where they lie there; `None` if that changes from turn to turn.
+    /// Which of `SPANS` take space in the arena, by where they lie there; `None` if that changes from turn to turn, and then it is found out
+    /// when the call runs.
     const ORDER: Option<&'static [u8]>;
 }
 
@@ -111,9 +113,13 @@ impl<C: Fixed> Source for Known<C> {
     fn ints<const N: usize>(&self) -> Result<[u32; N], Fault> {
         let mut ints: [u32; N] = C::INTS.try_into().map_err(|_| Fault::Int)?;
         if !C::STRIDES.is_empty() {
-            for (at, int) in ints.iter_mut().enumerate() {
-                *int = int.wrapping_add_signed(grown(C::STRIDES, self.turn, C::SPANS.len() + at));
-            }
+            const { assert!(N <= TURNS) };
+            written_out!(|at| {
+                if let Some(int) = ints.get_mut(at) {
+                    let by = grown(C::STRIDES, self.turn, C::SPANS.len() + at);
+                    *int = int.wrapping_add_signed(by);
+                }
+            });
         }
         Ok(ints)
     }
@@ -126,10 +132,13 @@ impl<C: Fixed> Source for Known<C> {
     ) -> Result<[View<'v>; N], Fault> {
         let mut spans: [Span; N] = C::SPANS.try_into().map_err(|_| Fault::Operand)?;
         if !C::STRIDES.is_empty() {
-            for (at, span) in spans.iter_mut().enumerate() {
-                let by = grown(C::STRIDES, self.turn, at);
-                *span = span.shifted(by).ok_or(Fault::Operand)?;
-            }
+            const { assert!(N <= TURNS) };
+            written_out!(|at| {
+                if let Some(span) = spans.get_mut(at) {
+                    let by = grown(C::STRIDES, self.turn, at);
+                    *span = span.shifted(by).ok_or(Fault::Operand)?;
+                }
+            });
         }
         let views = match C::ORDER {
             Some(order) => memory.known_views(C::PLAN.arena_len as usize, spans, order),
@@ -149,4 +158,81 @@ impl<C: Fixed> Source for Known<C> {
 fn grown(strides: &[i16], turn: u16, at: usize) -> i32 {
     let stride = strides.get(at).copied().unwrap_or(0);
     i32::from(stride) * i32::from(turn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::Kind;
+    use crate::plan::{Space, Train};
+    use crate::recipe::{MathKind, ProductsKind, Recipe, VERSION};
+
+    static PLAN: Plan<'static> = Plan {
+        schema: 0,
+        fingerprint: 0,
+        recipe: Recipe {
+            version: VERSION,
+            math: MathKind::Libm,
+            products: ProductsKind::Separate,
+        },
+        train: Train::None,
+        optimizer: Kind::Sgd,
+        batch_size: 1,
+        arena_len: 6,
+        persistent_len: 0,
+        flash_len: 0,
+        default_bucket: 0,
+        params: &[],
+        states: &[],
+        buckets: &[],
+        programs: &[],
+        ports: &[],
+        steps: &[],
+        loops: &[],
+        calls: &[],
+        operands: &[],
+        strides: &[],
+        spans: &[],
+        ints: &[],
+    };
+
+    /// Two operands that change places in the second turn, or follow each other.
+    struct Turning<const CROSSES: bool>;
+
+    impl<const CROSSES: bool> Fixed for Turning<CROSSES> {
+        const PLAN: &'static Plan<'static> = &PLAN;
+        const SPANS: &'static [Span] =
+            &[Span::new(Space::Arena, 4, 2), Span::new(Space::Arena, 0, 2)];
+        const INTS: &'static [u32] = &[7, 9];
+        const STRIDES: &'static [i16] = if CROSSES {
+            &[-4, 4, 0, 3]
+        } else {
+            &[0, 1, 0, 3]
+        };
+        const ORDER: Option<&'static [u8]> = if CROSSES { None } else { Some(&[1, 0]) };
+    }
+
+    fn first_of_each<const CROSSES: bool>(turn: u16) -> ([f32; 2], [u32; 2]) {
+        let mut memory = Memory {
+            arena: &mut [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            flash: &[],
+            data: &[],
+            label: &[],
+            head_grads: &[],
+        };
+        let known = Known::<Turning<CROSSES>> {
+            call: core::marker::PhantomData,
+            turn,
+        };
+        let views = known.views(&mut memory, 0).unwrap();
+        (views.map(|view| view.read()[0]), known.ints().unwrap())
+    }
+
+    #[test]
+    fn known_operands_and_integers_move_with_the_turn() {
+        assert_eq!(first_of_each::<false>(0), ([4.0, 0.0], [7, 9]));
+        assert_eq!(first_of_each::<false>(1), ([4.0, 1.0], [7, 12]));
+        assert_eq!(first_of_each::<true>(0), ([4.0, 0.0], [7, 9]));
+        assert_eq!(first_of_each::<true>(1), ([0.0, 4.0], [7, 12]));
+    }
 }

@@ -55,8 +55,8 @@ impl Step {
         self.decay == 0.0 && self.bound == f32::INFINITY
     }
 
-    /// An update of weights without a state. Not in one function with those that have one: a model whose parameters all have a state
-    /// links none of it.
+    /// An update of weights without a state. Apart from those that have one: where the compiler knows that all parameters have a state,
+    /// none of it is linked.
     #[inline(always)]
     fn plain(&self, tile: Tile, w: &mut [f32], g: &[f32]) -> bool {
         if self.is_simple() {

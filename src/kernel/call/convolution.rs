@@ -1,6 +1,6 @@
 //! Convolution.
 
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Source};
 use crate::kernel::convolution::{ChannelSums, Convolution};
 use crate::kernel::window::Axis;
@@ -63,7 +63,7 @@ pub fn convolution_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>
 }
 
 pub fn channel_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [channels, inner] = counts(args.ints()?);
+    let [channels, inner] = each_size(args.ints()?);
     let [delta, db] = args.views()?;
     ChannelSums { channels, inner }.grad(delta.read(), db.write());
     Ok(())
@@ -111,7 +111,7 @@ pub(super) fn sizes(products: Products, ints: [u32; 15]) -> Convolution {
 
 /// An axis of a window from the integers of a call.
 pub(super) fn axis(ints: [u32; 6]) -> Axis {
-    let [input, output, kernel, stride, pad, dilate] = counts(ints);
+    let [input, output, kernel, stride, pad, dilate] = each_size(ints);
     Axis {
         input,
         output,

@@ -1,6 +1,6 @@
 //! Products with a matrix of weights.
 
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Source};
 use crate::kernel::dense::{self, Dense};
 use crate::kernel::rows::Strided;
@@ -8,7 +8,7 @@ use crate::optim::Optimizer;
 
 pub fn dense_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
-    let [inputs, outputs] = counts(args.ints()?);
+    let [inputs, outputs] = each_size(args.ints()?);
     let [x, w, b, y] = args.views()?;
     Dense {
         products,
@@ -21,7 +21,7 @@ pub fn dense_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 
 pub fn dense_backward_data<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let [delta, w, dx] = args.views()?;
     let delta = strided(delta.read(), first, stride);
     Dense {
@@ -35,7 +35,7 @@ pub fn dense_backward_data<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done 
 
 pub fn dense_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
     let products = args.context.products;
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let [delta, x0, x1, dw] = args.views()?;
     let delta = strided(delta.read(), first, stride);
     Dense {
@@ -68,7 +68,7 @@ pub fn dense_update<O: Optimizer, S: Source>(args: &mut Args<'_, '_, O, S>) -> D
 }
 
 pub fn bias_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [outputs, first, stride] = counts(args.ints()?);
+    let [outputs, first, stride] = each_size(args.ints()?);
     let [delta, db] = args.views()?;
     dense::bias_grad(strided(delta.read(), first, stride), outputs, db.write());
     Ok(())

@@ -1,19 +1,19 @@
 //! Tables of rows.
 
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Source};
 use crate::kernel::embedding;
 use crate::optim::Optimizer;
 
 pub fn embedding_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [dim] = counts(args.ints()?);
+    let [dim] = each_size(args.ints()?);
     let [tokens, w, y] = args.views()?;
     embedding::forward(tokens.u16(), w.read(), y.write(), dim);
     Ok(())
 }
 
 pub fn embedding_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [dim] = counts(args.ints()?);
+    let [dim] = each_size(args.ints()?);
     let [tokens, dy, dw] = args.views()?;
     embedding::grad(tokens.u16(), dy.read(), dw.write(), dim);
     Ok(())

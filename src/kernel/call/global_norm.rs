@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use super::convolution::sizes;
 use super::dense::strided;
-use super::{Done, counts};
+use super::{Done, each_size};
 use crate::arena::View;
 use crate::exec::{Args, Fault, Source};
 use crate::kernel::convolution::ChannelSums;
@@ -35,7 +35,7 @@ pub fn square_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn pairs_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let products = args.context.products;
     let [delta, x0, x1, norm] = args.views()?;
     let dense = Dense {
@@ -50,7 +50,7 @@ pub fn pairs_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn dense_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let products = args.context.products;
     let [delta, x0, x1, _w, norm, tile] = args.views()?;
     let delta = strided(delta.read(), first, stride);
@@ -67,7 +67,7 @@ pub fn dense_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn dense_norm_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let products = args.context.products;
     let [delta, x0, x1, w, norm, strip] = args.views()?;
     let delta = strided(delta.read(), first, stride);
@@ -83,7 +83,7 @@ pub fn dense_norm_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn bias_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [outputs, first, stride] = counts(args.ints()?);
+    let [outputs, first, stride] = each_size(args.ints()?);
     let [delta, b, norm] = args.views()?;
     let delta = strided(delta.read(), first, stride);
     add(norm, |update| {
@@ -100,14 +100,14 @@ pub fn convolution_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn channel_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [channels, inner] = counts(args.ints()?);
+    let [channels, inner] = each_size(args.ints()?);
     let [delta, b, norm] = args.views()?;
     let sums = ChannelSums { channels, inner };
     add(norm, |update| sums.update(delta.read(), b.write(), update))
 }
 
 pub fn embedding_norm<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [dim] = counts(args.ints()?);
+    let [dim] = each_size(args.ints()?);
     let [tokens, dy, w, norm, tile] = args.views()?;
     add(norm, |update| {
         embedding::update(

@@ -2,7 +2,7 @@
 
 use super::dense::strided;
 use super::recurrent::{dims, keep, weights};
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Fault, Source};
 use crate::kernel::dense::Dense;
 use crate::kernel::half::{self, halves, halves_mut};
@@ -33,7 +33,7 @@ pub fn check_finite_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn dense_grad_f16<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [inputs, outputs, first, stride] = counts(args.ints()?);
+    let [inputs, outputs, first, stride] = each_size(args.ints()?);
     let products = args.context.products;
     let [delta, x0, x1, dw, row] = args.views()?;
     half::dense::grad(

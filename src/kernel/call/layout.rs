@@ -1,6 +1,6 @@
 //! Data that moves without changing.
 
-use super::{Done, counts};
+use super::{Done, each_size};
 use crate::exec::{Args, Source};
 use crate::kernel::layout;
 
@@ -11,7 +11,7 @@ pub fn copy<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn gather<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [count, width, first, stride] = counts(args.ints()?);
+    let [count, width, first, stride] = each_size(args.ints()?);
     let [src, dst] = args.views()?;
     let blocks = layout::Blocks {
         count,
@@ -26,7 +26,7 @@ pub fn gather<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn scatter<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [count, width, first, stride] = counts(args.ints()?);
+    let [count, width, first, stride] = each_size(args.ints()?);
     let [src, dst] = args.views()?;
     let blocks = layout::Blocks {
         count,
@@ -41,7 +41,7 @@ pub fn scatter<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn swap_axes<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [p, a, m, b, q] = counts(args.ints()?);
+    let [p, a, m, b, q] = each_size(args.ints()?);
     let [src, dst] = args.views()?;
     layout::SwapAxes { p, a, m, b, q }.swap(dst.write(), src.read(), false);
     Ok(())

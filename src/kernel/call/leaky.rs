@@ -1,6 +1,6 @@
 //! LeakyReLU and its relatives.
 
-use super::{Done, counts};
+use super::{Done, each_size};
 use crate::exec::{Args, Source};
 use crate::kernel::leaky::{self, Elu, Prelu};
 
@@ -48,21 +48,21 @@ pub fn gelu_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
 }
 
 pub fn prelu_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [channels, inner] = counts(args.ints()?);
+    let [channels, inner] = each_size(args.ints()?);
     let [gamma, y] = args.views()?;
     Prelu { channels, inner }.forward(gamma.read(), y.write());
     Ok(())
 }
 
 pub fn prelu_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [channels, inner] = counts(args.ints()?);
+    let [channels, inner] = each_size(args.ints()?);
     let [x, gamma, dy] = args.views()?;
     Prelu { channels, inner }.backward(x.read(), gamma.read(), dy.write());
     Ok(())
 }
 
 pub fn prelu_gamma_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [channels, inner] = counts(args.ints()?);
+    let [channels, inner] = each_size(args.ints()?);
     let [x, dy, dgamma] = args.views()?;
     Prelu { channels, inner }.gamma_grad(x.read(), dy.read(), dgamma.write());
     Ok(())

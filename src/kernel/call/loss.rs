@@ -1,12 +1,12 @@
 //! Softmax, losses and regressions.
 
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Fault, Source};
 use crate::kernel::regression;
 use crate::kernel::softmax::{self, Loss, Normalization, Softmax};
 
 pub fn softmax_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [classes, inner] = counts(args.ints()?);
+    let [classes, inner] = each_size(args.ints()?);
     let math = args.context.math;
     let [y] = args.views()?;
     Softmax { classes, inner }.forward(y.write(), math);
@@ -47,14 +47,14 @@ pub fn softmax_backward_prob<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Don
 }
 
 pub fn softmax_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [classes, inner] = counts(args.ints()?);
+    let [classes, inner] = each_size(args.ints()?);
     let [y, dy] = args.views()?;
     Softmax { classes, inner }.grad(y.read(), dy.write());
     Ok(())
 }
 
 pub fn log_softmax_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [classes, inner] = counts(args.ints()?);
+    let [classes, inner] = each_size(args.ints()?);
     let math = args.context.math;
     let [y] = args.views()?;
     Softmax { classes, inner }.log_forward(y.write(), math);
@@ -62,7 +62,7 @@ pub fn log_softmax_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done 
 }
 
 pub fn log_softmax_grad<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [classes, inner] = counts(args.ints()?);
+    let [classes, inner] = each_size(args.ints()?);
     let math = args.context.math;
     let [y, dy] = args.views()?;
     Softmax { classes, inner }.log_grad(y.read(), dy.write(), math);

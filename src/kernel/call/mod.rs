@@ -76,6 +76,7 @@ pub use update::*;
 use crate::exec::{Args, Fault};
 use crate::optim::Optimizer;
 use crate::plan::Kernel;
+use crate::written_out::{TURNS, written_out};
 
 type Done = Result<(), Fault>;
 
@@ -83,20 +84,17 @@ fn size(number: u32) -> usize {
     number as usize
 }
 
-/// Written out: a compiler that minds size keeps the loop of a `map`, and then knows none of the numbers.
+/// [`size`] of each.
 #[inline(always)]
-fn counts<const N: usize>(numbers: [u32; N]) -> [usize; N] {
-    const { assert!(N <= 8) };
-    let mut counts = [0; N];
-    macro_rules! each {
-        ($($at:literal)*) => {
-            $(if let (Some(count), Some(number)) = (counts.get_mut($at), numbers.get($at)) {
-                *count = size(*number);
-            })*
-        };
-    }
-    each!(0 1 2 3 4 5 6 7);
-    counts
+fn each_size<const N: usize>(numbers: [u32; N]) -> [usize; N] {
+    const { assert!(N <= TURNS) };
+    let mut sizes = [0; N];
+    written_out!(|at| {
+        if let (Some(to), Some(number)) = (sizes.get_mut(at), numbers.get(at)) {
+            *to = size(*number);
+        }
+    });
+    sizes
 }
 
 /// Declares [`any`] and [`adapter`] from one table.

@@ -1,6 +1,6 @@
 //! Along the time steps of a batch.
 
-use super::{Done, counts, size};
+use super::{Done, each_size, size};
 use crate::exec::{Args, Source};
 use crate::kernel::reduce;
 use crate::kernel::sequence::Sequence;
@@ -44,28 +44,28 @@ fn sequence([steps, batch, channels, axis]: [u32; 4]) -> Sequence {
 }
 
 pub fn mean_forward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [axis, inner] = counts(args.ints()?);
+    let [axis, inner] = each_size(args.ints()?);
     let [x, y] = args.views()?;
     reduce::Mean { axis, inner }.forward(x.read(), y.write());
     Ok(())
 }
 
 pub fn sum<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [axis, inner] = counts(args.ints()?);
+    let [axis, inner] = each_size(args.ints()?);
     let [x, y] = args.views()?;
     reduce::Sum { axis, inner }.forward(x.read(), y.write());
     Ok(())
 }
 
 pub fn repeat<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [axis, inner] = counts(args.ints()?);
+    let [axis, inner] = each_size(args.ints()?);
     let [x, y] = args.views()?;
     reduce::Sum { axis, inner }.repeat(x.read(), y.write());
     Ok(())
 }
 
 pub fn mean_backward<O, S: Source>(args: &mut Args<'_, '_, O, S>) -> Done {
-    let [axis, inner] = counts(args.ints()?);
+    let [axis, inner] = each_size(args.ints()?);
     let [dy, dx] = args.views()?;
     reduce::Mean { axis, inner }.backward(dy.read(), dx.write(), false);
     Ok(())

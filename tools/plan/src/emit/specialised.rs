@@ -50,17 +50,12 @@ impl Calls {
     }
 
     /// The statement that runs a call.
-    fn statement(
-        &mut self,
-        plan: &PlanBuf,
-        frame: u16,
-        row: u16,
-        (turn, turns): (&str, Turns<'_>),
-    ) -> String {
+    fn statement(&mut self, plan: &PlanBuf, frame: u16, row: u16, turns: Turns<'_>) -> String {
         let call = &plan.calls[usize::from(row)];
         format!(
-            "run.call({}, {turn}, ::tinpail::kernel::call::{})?;",
+            "run.call({}, {}, ::tinpail::kernel::call::{})?;",
             self.name(plan, frame, call, turns),
+            turns.number(),
             adapter(call.kernel)
         )
     }
@@ -71,7 +66,7 @@ impl Calls {
         for step in rows.of(&plan.steps) {
             match step.work() {
                 Work::Call(row) => {
-                    let statement = self.statement(plan, frame, row, ("0", Turns::ONE));
+                    let statement = self.statement(plan, frame, row, Turns::ONE);
                     let _ = writeln!(out, "                {statement}");
                 }
                 Work::Loop(row) => {
@@ -89,7 +84,7 @@ impl Calls {
                             count: repeated.count,
                             strides: own,
                         };
-                        let statement = self.statement(plan, frame, row, ("turn", turns));
+                        let statement = self.statement(plan, frame, row, turns);
                         let _ = writeln!(out, "                    {statement}");
                     }
                     out.push_str("                }\n");
@@ -113,6 +108,11 @@ impl Turns<'_> {
         count: 1,
         strides: &[],
     };
+
+    /// The expression for the number of the turn.
+    fn number(self) -> &'static str {
+        if self.strides.is_empty() { "0" } else { "turn" }
+    }
 
     /// The operands that take space in the arena, by where they lie, if that is so in every turn.
     fn order(self, spans: &[Span]) -> Option<Vec<usize>> {

@@ -43,13 +43,13 @@ pub type Built = HashMap<(&'static str, String), PathBuf>;
 
 pub fn build(project: &Project, core: &Core, works: &[&Work]) -> Result<Built> {
     let mut built = Built::new();
-    let ways: BTreeSet<_> = works.iter().map(|work| work.built()).collect();
+    let ways: BTreeSet<_> = works.iter().map(|work| work.way()).collect();
     for way in ways {
         let (profile, recipe) = way;
         let mut cargo = process::cargo();
         cargo.args(["build", "--profile", profile, "--target", core.target]);
         cargo.args(["--no-default-features", "--features", recipe]);
-        for work in works.iter().filter(|work| work.built() == way) {
+        for work in works.iter().filter(|work| work.way() == way) {
             cargo.args(["--bin", work.binary]);
         }
         let binaries = binaries(project, core, &mut cargo)?;
@@ -136,14 +136,14 @@ pub fn rows(
         let [empty_flash, _] = sizes(empty.context("there is no empty binary")?)?;
         let symbols = Symbols::read(elf)?;
         let (windows, printed) = count(core, &symbols, elf, plugin)
-            .with_context(|| format!("{} on {}", work.binary, core.name))?;
+            .with_context(|| format!("{} on {}", work.name(), core.name))?;
         let [window] = &windows[..] else {
-            bail!("{} has {} windows", work.binary, windows.len());
+            bail!("{} has {} windows", work.name(), windows.len());
         };
         let said = |what: &str| {
             let line = printed.lines().find_map(|line| line.strip_prefix(what));
             line.map(str::trim)
-                .with_context(|| format!("{} printed {printed:?}", work.binary))
+                .with_context(|| format!("{} printed {printed:?}", work.name()))
         };
         if functions {
             print_functions(core, work, &symbols, window)?;
@@ -173,7 +173,7 @@ pub fn rows(
 fn executable<'a>(built: &'a Built, work: &Work) -> Result<&'a Path> {
     let elf = built.get(&(work.profile, work.binary.to_owned()));
     elf.map(PathBuf::as_path)
-        .with_context(|| format!("{} was not built", work.binary))
+        .with_context(|| format!("{} was not built", work.name()))
 }
 
 /// Runs a binary under the plugin.
@@ -291,7 +291,7 @@ fn print_functions(core: &Core, work: &Work, symbols: &Symbols, window: &Window)
         }
     }
     functions.sort_by(|left, right| right.cmp(left));
-    eprintln!("{} on {}: cycles, instructions", work.binary, core.name);
+    eprintln!("{} on {}: cycles, instructions", work.name(), core.name);
     for (cycles, instructions, name) in functions.into_iter().take(12) {
         eprintln!("{cycles:>12} {instructions:>12}  {name}");
     }

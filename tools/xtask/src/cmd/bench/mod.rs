@@ -132,8 +132,8 @@ fn measure_all(
     for core in cores {
         let of_core = works.iter().filter(|work| work.is_for(core));
         let mut works: Vec<&Work> = of_core.copied().collect();
-        // What the others are compared with.
         works.retain(|work| work.kind != Kind::Empty);
+        // What the others are compared with.
         let empty = WORKS.iter().filter(|work| work.kind == Kind::Empty);
         let empty = empty.filter(|empty| works.iter().any(|work| work.profile == empty.profile));
         works.extend(empty.collect::<Vec<_>>());

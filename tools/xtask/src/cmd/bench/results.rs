@@ -9,7 +9,7 @@ use crate::{process, project::Project, ui};
 
 /// More than this many times the committed figure is a slowdown.
 const TIME_LIMIT: f64 = 1.02;
-/// And this, of flash: what the compiler unrolls and puts where changes more.
+/// More than this many times the committed flash is growth; looser, as what the compiler inlines moves it.
 const FLASH_LIMIT: f64 = 1.05;
 
 /// One work, in one mode, on one core.

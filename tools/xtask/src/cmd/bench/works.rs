@@ -118,7 +118,7 @@ pub struct Work {
     pub macs: u64,
     /// The recipe, which is the feature of boards/bench that the binary is built with.
     pub recipe: &'static str,
-    /// Cargo's.
+    /// Cargo's profile that it is built with.
     pub profile: &'static str,
 }
 
@@ -127,8 +127,13 @@ impl Work {
         self.kind == Kind::Ours
     }
 
-    /// Cargo's profile and feature.
-    pub fn built(&self) -> (&'static str, &'static str) {
+    /// The binary and what it is built with, for messages.
+    pub fn name(&self) -> String {
+        format!("{} ({})", self.binary, self.profile)
+    }
+
+    /// What it is built with: the profile and the recipe.
+    pub fn way(&self) -> (&'static str, &'static str) {
         (self.profile, self.recipe)
     }
 
@@ -162,7 +167,7 @@ const fn work(
         kind,
         macs,
         recipe: EXACT,
-        profile: RELEASE,
+        profile: "release",
     }
 }
 
@@ -183,16 +188,18 @@ const fn flushed(work: Work) -> Work {
 }
 
 /// The same work by firmware that is built for size.
-const fn for_size(work: Work, by: &'static str) -> Work {
+const fn for_size(work: Work) -> Work {
+    let by = match work.by.as_bytes() {
+        b"tinpail" => "tinpail, for size",
+        b"tinpail, specialised" => "tinpail, specialised, for size",
+        _ => work.by,
+    };
     Work {
         by,
-        profile: SIZE,
+        profile: "size",
         ..work
     }
 }
-
-const RELEASE: &str = "release";
-const SIZE: &str = "size";
 
 const EXACT: &str = "exact";
 const FTZ: &str = "ftz";
@@ -209,8 +216,6 @@ const BUCKETS: &str = "the demo's GRU, four buckets";
 
 /// By code for the plan's calls, not by its tables.
 const SPECIALISED: &str = "tinpail, specialised";
-const FOR_SIZE: &str = "tinpail, for size";
-const SPECIALISED_FOR_SIZE: &str = "tinpail, specialised, for size";
 
 const INFERENCE: &str = "inference";
 const MOMENTUM: &str = "training, momentum";
@@ -237,10 +242,13 @@ const GRU_TRAINING_MACS: u64 = 2 * GRU_MACS + 29 * 48 * 16 + 16 * 9;
 
 pub const WORKS: [Work; 38] = [
     work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
-    for_size(
-        work("mlp_momentum", MLP, MOMENTUM, "tinpail", MLP_TRAINING_MACS),
-        FOR_SIZE,
-    ),
+    for_size(work(
+        "mlp_momentum",
+        MLP,
+        MOMENTUM,
+        "tinpail",
+        MLP_TRAINING_MACS,
+    )),
     work(
         "mlp_momentum_specialised",
         MLP,
@@ -248,16 +256,13 @@ pub const WORKS: [Work; 38] = [
         SPECIALISED,
         MLP_TRAINING_MACS,
     ),
-    for_size(
-        work(
-            "mlp_momentum_specialised",
-            MLP,
-            MOMENTUM,
-            SPECIALISED,
-            MLP_TRAINING_MACS,
-        ),
-        SPECIALISED_FOR_SIZE,
-    ),
+    for_size(work(
+        "mlp_momentum_specialised",
+        MLP,
+        MOMENTUM,
+        SPECIALISED,
+        MLP_TRAINING_MACS,
+    )),
     work(
         "naive_mlp_momentum",
         MLP,
@@ -276,10 +281,13 @@ pub const WORKS: [Work; 38] = [
     work("naive_mlp_sgd", MLP, SGD, "naive loops", MLP_TRAINING_MACS),
     work("mlp", MLP, INFERENCE, "tinpail", MLP_MACS),
     work("mlp_specialised", MLP, INFERENCE, SPECIALISED, MLP_MACS),
-    for_size(
-        work("mlp_specialised", MLP, INFERENCE, SPECIALISED, MLP_MACS),
-        SPECIALISED_FOR_SIZE,
-    ),
+    for_size(work(
+        "mlp_specialised",
+        MLP,
+        INFERENCE,
+        SPECIALISED,
+        MLP_MACS,
+    )),
     work("naive_mlp", MLP, INFERENCE, "naive loops", MLP_MACS),
     work("embedded_nn_mlp", MLP, INFERENCE, "embedded-nn", MLP_MACS),
     work("lstm", LSTM, MOMENTUM, "tinpail", LSTM_TRAINING_MACS),
@@ -337,10 +345,13 @@ pub const WORKS: [Work; 38] = [
     work("gru", GRU, INFERENCE, "tinpail", GRU_MACS),
     work("gru_specialised", GRU, INFERENCE, SPECIALISED, GRU_MACS),
     work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
-    for_size(
-        work("gru_training", GRU, MOMENTUM, "tinpail", GRU_TRAINING_MACS),
-        FOR_SIZE,
-    ),
+    for_size(work(
+        "gru_training",
+        GRU,
+        MOMENTUM,
+        "tinpail",
+        GRU_TRAINING_MACS,
+    )),
     work(
         "gru_training_specialised",
         GRU,
@@ -348,17 +359,14 @@ pub const WORKS: [Work; 38] = [
         SPECIALISED,
         GRU_TRAINING_MACS,
     ),
-    for_size(
-        work(
-            "gru_training_specialised",
-            GRU,
-            MOMENTUM,
-            SPECIALISED,
-            GRU_TRAINING_MACS,
-        ),
-        SPECIALISED_FOR_SIZE,
-    ),
+    for_size(work(
+        "gru_training_specialised",
+        GRU,
+        MOMENTUM,
+        SPECIALISED,
+        GRU_TRAINING_MACS,
+    )),
     work("switch", BUCKETS, SWITCH, "tinpail", 0),
     work("empty", "nothing", "", "", 0),
-    for_size(work("empty", "nothing", "", "", 0), ""),
+    for_size(work("empty", "nothing", "", "", 0)),
 ];
