@@ -403,7 +403,7 @@ impl<F: Fn(u32) -> Result<Net, Error>> Bucketing<F> {
     /// bucket. The bits are the same.
     ///
     /// Without this call: for one bucket of at most 32 calls, where it was faster and smaller in every network measured (boards/bench);
-    /// with the demo's four buckets it is faster and takes 8 KB of flash more. Under a monitor or a profiler a module runs by the
+    /// with the demo's four buckets it is faster and takes 11 KB of flash more. Under a monitor or a profiler a module runs by the
     /// tables, as does a plan that is loaded, so that a firmware with either links both.
     pub fn specialise(mut self, specialise: bool) -> Self {
         self.specialise = Some(specialise);
