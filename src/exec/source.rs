@@ -41,14 +41,14 @@ impl Planned<'_> {
         grown(self.strides, self.turn, at)
     }
 
-    fn spans<const N: usize>(&self, frame: u16) -> Option<[Span; N]> {
+    /// Where the call's operands lie. Not returned: a compiler that minds size moves an array by a call.
+    fn find<const N: usize>(&self, frame: u16, spans: &mut [Span; N]) -> Option<()> {
         let from = self.plan.operands.get(usize::from(self.call.operands)..)?;
         let operands = from.first_chunk::<N>()?;
-        let mut spans = [Span::NONE; N];
         for (at, (span, operand)) in spans.iter_mut().zip(operands).enumerate() {
             *span = self.span(frame, at, *operand)?;
         }
-        Some(spans)
+        Some(())
     }
 
     /// Where the call's operand number `at` lies in this turn.
@@ -79,7 +79,8 @@ impl Source for Planned<'_> {
         memory: &'v mut Memory<'_>,
         frame: u16,
     ) -> Result<[View<'v>; N], Fault> {
-        let spans = self.spans(frame).ok_or(Fault::Operand)?;
+        let mut spans = [Span::NONE; N];
+        self.find(frame, &mut spans).ok_or(Fault::Operand)?;
         memory.views(spans).ok_or(Fault::Operand)
     }
 
